@@ -1,0 +1,43 @@
+"""Fixtures that every test folder shares, and the rule that turns a skip for a missing tool into a failure."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+_REQUIRED = {word for word in os.environ.get("JUPYTER_TASKS_TEST_REQUIRE", "").split(",") if word}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Every async test runs on asyncio, as the product does."""
+    return "asyncio"
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """State and runtime directories of a test's own."""
+    monkeypatch.setenv("JUPYTER_TASKS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("JUPYTER_TASKS_RUNTIME_DIR", str(tmp_path / "run"))
+    return tmp_path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """With JUPYTER_TASKS_TEST_REQUIRE=docker,browser,… a skipped test of that mark fails instead."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        wanted = _REQUIRED & {mark.name for mark in item.iter_markers()}
+        if wanted or "all" in _REQUIRED:
+            report.outcome = "failed"
+            report.longrepr = f"skipped although {', '.join(sorted(wanted)) or 'everything'} is required: {report.longrepr}"
+    return report
+
+
+assert sys.version_info >= (3, 10)
