@@ -81,7 +81,7 @@ WIRE_OLDEST = 1
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 # ---------------------------------------------------------------- errors
@@ -135,7 +135,7 @@ class Source(str, Enum):
     acp = "acp"
     osc7501 = "osc7501"
     report = "report"
-    title = "title"
+    window_title = "title"
     marker = "marker"
     stability = "stability"
     build = "build"

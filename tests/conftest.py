@@ -36,7 +36,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
         wanted = _REQUIRED & {mark.name for mark in item.iter_markers()}
         if wanted or "all" in _REQUIRED:
             report.outcome = "failed"
-            report.longrepr = f"skipped although {', '.join(sorted(wanted)) or 'everything'} is required: {report.longrepr}"
+            report.longrepr = (
+                f"skipped although {', '.join(sorted(wanted)) or 'everything'} is required: {report.longrepr}"
+            )
     return report
 
 
