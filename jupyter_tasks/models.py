@@ -541,7 +541,7 @@ class PreviewRequest(_Wire):
 
 
 class PreviewResponse(_Wire):
-    """A capability. ``path`` is relative to the server's ``…/jupyter-tasks/``; ``url`` is set where ``origin`` was asked."""
+    """A capability. ``path`` is relative to the server's ``…/jupyter-tasks/``; ``url`` only where ``origin`` was asked."""
 
     app: str
     path: str

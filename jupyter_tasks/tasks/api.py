@@ -25,7 +25,7 @@ class Subscription(Protocol):
 
 
 class TerminalStream(Protocol):
-    """Bytes of a terminal from ``offset`` on; ends when the program has ended, or at the present end if not followed."""
+    """Bytes of a terminal from ``offset`` on; ends with the program, or at the present end if not followed."""
 
     offset: int
     cols: int

@@ -47,7 +47,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """``healthcheck`` of an app: healthy while GET ``url`` answers below 500; ``threshold`` failures in a row are ill."""
+    """``healthcheck`` of an app: healthy while GET ``url`` answers below 500; ``threshold`` failures in a row: ill."""
 
     url: str
     interval: int
