@@ -1,0 +1,99 @@
+"""``Emulator`` over pyghostty (libghostty-vt): it answers nearly every query itself.
+
+Owns the binding's calls, nothing else. Importing it raises ImportError where pyghostty has no wheel.
+"""
+
+from __future__ import annotations
+
+import pyghostty
+
+from jupyter_tasks.agentapi.emulator import (
+    HISTORY_ROWS,
+    MAX_REPLY,
+    MAX_SIGNAL_BYTES,
+    MAX_SIGNALS,
+    MAX_TITLE,
+    PROGRAM_STATUS,
+    bounded_size,
+)
+
+__all__ = ["GhosttyEmulator"]
+
+_FOREGROUND, _BACKGROUND = (0xD8, 0xD8, 0xD8), (0x18, 0x18, 0x18)
+
+
+class GhosttyEmulator:
+    """See ``Emulator``."""
+
+    def __init__(self, cols: int = 80, rows: int = 1_000) -> None:
+        cols, rows = bounded_size(cols, rows)
+        # The colours are answers to OSC 10 and 11: without them an agent waits for its own timeout.
+        self._terminal = pyghostty.Terminal(cols, rows, scrollback=HISTORY_ROWS, fg=_FOREGROUND, bg=_BACKGROUND)
+        self._replies = bytearray()
+        self._signals: list[str] = []
+        self._terminal.on_reply(self._reply)
+        self._terminal.on_unknown_sequence(self._unknown, max_bytes=MAX_SIGNAL_BYTES)
+
+    def feed(self, data: bytes) -> None:
+        self._terminal.feed(data)
+
+    def rows(self) -> list[str]:
+        return self._text(0, self.size[1])
+
+    def lines(self) -> list[str]:
+        above = min(int(self._terminal.get("scrollback_rows", "size_t")), HISTORY_ROWS)
+        return self._text(above, self.size[1])
+
+    @property
+    def title(self) -> str:
+        found = self._terminal.get("title", "GhosttyString")
+        if not found.len:
+            return ""
+        return bytes(pyghostty.ffi.buffer(found.ptr, found.len)).decode("utf-8", "replace")[:MAX_TITLE]
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        col, row = self._terminal.cursor
+        return int(col), int(row)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        cols, rows = self._terminal.size
+        return int(cols), int(rows)
+
+    def resize(self, cols: int, rows: int) -> None:
+        self._terminal.resize(*bounded_size(cols, rows))
+
+    def take_replies(self) -> bytes:
+        taken = bytes(self._replies)
+        self._replies.clear()
+        return taken
+
+    def take_signals(self) -> list[str]:
+        taken, self._signals = self._signals, []
+        return taken
+
+    def _text(self, above: int, rows: int) -> list[str]:
+        """The last ``above`` rows of history and the screen. Soft-wrapped rows stay rows, as box drawing needs them."""
+        terminal = self._terminal
+        selection = pyghostty.core.init_sized("GhosttySelection")
+        first = int(terminal.get("scrollback_rows", "size_t")) - above
+        selection.start = terminal.ref(0, first, tag="screen")[0]
+        selection.end = terminal.ref(self.size[0] - 1, rows - 1)[0]
+        found = [row.rstrip() for row in terminal._format_sel(selection).split("\n")]
+        found += [""] * (above + rows - len(found))
+        return found[: above + rows]
+
+    def _reply(self, data: bytes) -> None:
+        if len(self._replies) + len(data) <= MAX_REPLY:
+            self._replies += data
+
+    def _unknown(self, sequence: pyghostty.UnknownSequence) -> None:
+        number, _, payload = sequence.content.partition(b";")
+        if sequence.kind != "osc" or number != PROGRAM_STATUS or sequence.truncated:
+            return
+        if payload.startswith(b"?"):
+            self._reply(b"\x1b]" + PROGRAM_STATUS + b";?" + (b"\x07" if sequence.terminator == "bel" else b"\x1b\\"))
+            return
+        self._signals.append(payload.decode("utf-8", "replace"))
+        del self._signals[:-MAX_SIGNALS]
