@@ -1,0 +1,70 @@
+"""Everything the store knows of a task, read in one go.
+
+Owns the value and its query; what it means is said by ``status`` and ``views``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from jupyter_tasks.errors import NotFound
+from jupyter_tasks.store.build_rows import BuildRow, latest_builds
+from jupyter_tasks.store.talk_rows import AppStatusRow, ConversationRow, conversations_of, latest_app_statuses
+from jupyter_tasks.store.task_rows import TaskRow, find_task, task_by_id
+from jupyter_tasks.templates.plan import WorkspacePlan
+from jupyter_tasks.templates.plan_json import plan_from_json
+
+__all__ = ["TaskBundle", "bundle_of", "bundles", "found_bundle"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskBundle:
+    """One task with its newest build (stop and delete builds carry the plan of the start before them), what its
+    agent said last and where the talk stands."""
+
+    task: TaskRow
+    build: BuildRow
+    plan: WorkspacePlan
+    said: AppStatusRow | None
+    talk: ConversationRow | None
+
+
+def bundles(connection: Connection, rows: Sequence[TaskRow]) -> Sequence[TaskBundle]:
+    """The bundles of these tasks, in their order, in a fixed number of queries."""
+    ids = [row.id for row in rows]
+    builds = latest_builds(connection, ids)
+    said = latest_app_statuses(connection, ids)
+    talks = conversations_of(connection, ids)
+    return [
+        TaskBundle(
+            task=row,
+            build=builds[row.id],
+            plan=plan_from_json(builds[row.id].plan),
+            said=said.get(row.id),
+            talk=talks.get(row.id),
+        )
+        for row in rows
+        if row.id in builds
+    ]
+
+
+def bundle_of(connection: Connection, task_id: str) -> TaskBundle | None:
+    """The bundle of one task, deleted or not."""
+    row = task_by_id(connection, task_id)
+    return None if row is None else next(iter(bundles(connection, [row])), None)
+
+
+def found_bundle(connection: Connection, owner_id: str, identifier: str) -> TaskBundle:
+    """The bundle of a live task by UUID or name. Raises: NotFound."""
+    row = find_task(connection, owner_id, identifier)
+    found = None if row is None else next(iter(bundles(connection, [row])), None)
+    if found is None:
+        raise NotFound(
+            "Resource not found or you do not have access to this resource",
+            detail=f'No task "{identifier}".',
+            hint="`jupyter tasks list` shows your tasks.",
+        )
+    return found

@@ -1,0 +1,275 @@
+"""The life of one task in the engine: run its unfinished build, then stay with its workspace until something else is wanted.
+
+Owns the loop and the end of every build. There is at most one session a task; it is woken when a newer build has been
+accepted, and it ends when nothing is to be done. What it does is decided by the rows alone, so that a new engine goes
+on where the last one was killed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import anyio
+from anyio.abc import TaskGroup
+
+from jupyter_tasks.errors import TasksError
+from jupyter_tasks.store.build_rows import finish_build, set_runtime, set_stage, start_build
+from jupyter_tasks.store.codec import to_time
+from jupyter_tasks.store.journal import Change
+from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of
+from jupyter_tasks.tasks.house import House
+from jupyter_tasks.tasks.live import LiveWorkspace
+from jupyter_tasks.workspaces.builds import StartBuild, remove_workspace, stop_workspace
+from jupyter_tasks.workspaces.provisioner import Provisioner, RunningWorkspace, WorkspaceRef
+
+__all__ = ["Sessions", "TaskSession", "workspace_ref"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+def workspace_ref(bundle: TaskBundle, *, allow_unisolated: bool) -> WorkspaceRef:
+    """Which workspace, which build, who asked."""
+    asker = bundle.task.asker
+    return WorkspaceRef(
+        id=bundle.task.workspace_id,
+        name=bundle.task.name,
+        owner=bundle.task.owner_name,
+        build_id=bundle.build.id,
+        python_env=Path(asker.python_env) if asker.python_env else None,
+        path=asker.path or "",
+        allow_unisolated=allow_unisolated,
+    )
+
+
+class TaskSession:
+    """One task's loop. ``live`` is its workspace while one is attached."""
+
+    def __init__(self, task_id: str, house: House, allow_unisolated: Callable[[TaskBundle], bool]) -> None:
+        self.task_id = task_id
+        self.live: LiveWorkspace | None = None
+        self._house = house
+        self._allow_unisolated = allow_unisolated
+        self._woken = anyio.Event()
+
+    def wake(self) -> None:
+        """A newer build has been accepted: drop what is being done and look."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until there is nothing to do."""
+        while True:
+            self._woken = anyio.Event()
+            bundle = await self._house.journal.read(lambda connection: bundle_of(connection, self.task_id))
+            if bundle is None:
+                return
+            work = self._work_for(bundle)
+            if work is not None:
+                await self._until_woken(work, bundle)
+            elif not self._woken.is_set():
+                self._house.slots.release(self.task_id)
+                return
+
+    def _work_for(self, bundle: TaskBundle) -> Callable[[TaskBundle], Awaitable[None]] | None:
+        build = bundle.build
+        if build.unfinished:
+            return {"start": self._start, "stop": self._stop, "delete": self._delete}[build.transition]
+        if build.transition == "start" and build.status == "succeeded":
+            return self._stay
+        return None
+
+    async def _until_woken(self, work: Callable[[TaskBundle], Awaitable[None]], bundle: TaskBundle) -> None:
+        async with anyio.create_task_group() as group:
+
+            async def watch() -> None:
+                await self._woken.wait()
+                group.cancel_scope.cancel()
+
+            group.start_soon(watch, name=f"woken {self.task_id}")
+            await work(bundle)
+            group.cancel_scope.cancel()
+
+    # ------------------------------------------------------------ builds
+
+    async def _start(self, bundle: TaskBundle) -> None:
+        house, build = self._house, bundle.build
+        if build.status == "pending":
+            await house.slots.acquire(self.task_id, to_time(build.created_at))
+        else:
+            house.slots.take(self.task_id)
+        lock = await self._take(bundle)
+        if lock is None:
+            return
+        provisioner = house.provisioners[bundle.plan.kind]
+        job = StartBuild(
+            ref=workspace_ref(bundle, allow_unisolated=self._allow_unisolated(bundle)),
+            plan=bundle.plan,
+            provisioner=provisioner,
+            clock=house.clock,
+            task_id=self.task_id,
+            log=self._logger(bundle),
+            take_base=house.review_of(bundle.task.workspace_id).take_base,
+        )
+        running = await self._guarded(bundle, lock, job.run)
+        if running is None:
+            await self._clean_up(bundle, provisioner)
+            return
+        await house.change(self.task_id, lambda change: _started(change, bundle.build.id, lock, running))
+
+    async def _stop(self, bundle: TaskBundle) -> None:
+        house = self._house
+        house.capabilities.revoke(self.task_id)
+        lock = await self._take(bundle)
+        if lock is None:
+            return
+        provisioner = house.provisioners[bundle.plan.kind]
+
+        async def act() -> bool:
+            await stop_workspace(
+                provisioner,
+                bundle.task.workspace_id,
+                clock=house.clock,
+                grace=house.stop_grace,
+                log=self._logger(bundle),
+            )
+            return True
+
+        if await self._guarded(bundle, lock, act):
+            await house.change(self.task_id, lambda change: _ended(change, bundle.build.id, lock))
+        house.slots.release(self.task_id)
+
+    async def _delete(self, bundle: TaskBundle) -> None:
+        house = self._house
+        house.capabilities.revoke(self.task_id)
+        lock = await self._take(bundle)
+        if lock is None:
+            return
+        provisioner = house.provisioners[bundle.plan.kind]
+
+        async def act() -> bool:
+            await remove_workspace(
+                provisioner,
+                bundle.task.workspace_id,
+                clock=house.clock,
+                grace=min(house.stop_grace, 2.0),
+                log=self._logger(bundle),
+            )
+            await house.review_of(bundle.task.workspace_id).remove()
+            return True
+
+        if await self._guarded(bundle, lock, act):
+            await house.change(self.task_id, lambda change: _ended(change, bundle.build.id, lock))
+        house.slots.release(self.task_id)
+
+    async def _take(self, bundle: TaskBundle) -> str | None:
+        lock = str(uuid4())
+        taken = await self._house.change(
+            self.task_id, lambda change: start_build(change.connection, bundle.build.id, lock, change.now)
+        )
+        return lock if taken else None
+
+    async def _guarded(self, bundle: TaskBundle, lock: str, act: Callable[[], Awaitable[T]]) -> T | None:
+        """Run the act of a build; when it fails, the build has failed, with one sentence that says why."""
+        try:
+            return await act()
+        except TasksError as error:
+            sentence = str(error)
+        except Exception:
+            _log.exception("build %s of task %s failed unexpectedly", bundle.build.id, self.task_id)
+            sentence = "An unexpected error ended this build; the engine's log has it. Resume the task to build again."
+
+        def failed(change: Change) -> None:
+            self._house.log_in(change, self.task_id, bundle.build.id, bundle.build.stage or "workspace", sentence, "error")
+            finish_build(change.connection, bundle.build.id, lock, "failed", change.now, sentence)
+
+        await self._house.change(self.task_id, failed)
+        return None
+
+    async def _clean_up(self, bundle: TaskBundle, provisioner: Provisioner) -> None:
+        """A start that failed leaves no process behind; files stay, so that it can be built again."""
+        try:
+            await stop_workspace(
+                provisioner, bundle.task.workspace_id, clock=self._house.clock, grace=1.0, log=self._logger(bundle)
+            )
+        except TasksError as error:
+            _log.warning("after a failed start of task %s: %s", self.task_id, error)
+        self._house.slots.release(self.task_id)
+
+    def _logger(self, bundle: TaskBundle) -> Callable[[str, str], Awaitable[None]]:
+        build_id = bundle.build.id
+
+        async def log(stage: str, text: str) -> None:
+            def entry(change: Change) -> None:
+                set_stage(change.connection, build_id, stage)
+                self._house.log_in(change, self.task_id, build_id, stage, text)
+
+            await self._house.change(self.task_id, entry)
+
+        return log
+
+    # ------------------------------------------------------------ the running workspace
+
+    async def _stay(self, bundle: TaskBundle) -> None:
+        self._house.slots.take(self.task_id)
+        self.live = LiveWorkspace(bundle, self._house)
+        try:
+            await self.live.run()
+        finally:
+            self.live = None
+
+
+def _started(change: Change, build_id: str, lock: str, running: RunningWorkspace) -> None:
+    if finish_build(change.connection, build_id, lock, "succeeded", change.now):
+        set_runtime(
+            change.connection,
+            build_id,
+            lifecycle="starting",
+            isolation=running.isolation.kind,
+            isolation_reason=running.isolation.reason,
+        )
+
+
+def _ended(change: Change, build_id: str, lock: str) -> None:
+    finish_build(change.connection, build_id, lock, "succeeded", change.now)
+
+
+class Sessions:
+    """The sessions of all tasks, in one task group of the engine's."""
+
+    def __init__(self, group: TaskGroup, house: House, allow_unisolated: Callable[[TaskBundle], bool]) -> None:
+        self._group = group
+        self._house = house
+        self._allow_unisolated = allow_unisolated
+        self._running: dict[str, TaskSession] = {}
+
+    def wake(self, task_id: str) -> None:
+        """Something is to be done for this task."""
+        session = self._running.get(task_id)
+        if session is not None:
+            session.wake()
+            return
+        session = TaskSession(task_id, self._house, self._allow_unisolated)
+        self._running[task_id] = session
+        self._group.start_soon(self._run, session, name=f"session {task_id}")
+
+    def live(self, task_id: str) -> LiveWorkspace | None:
+        """The attached workspace of a task."""
+        session = self._running.get(task_id)
+        return None if session is None else session.live
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def _run(self, session: TaskSession) -> None:
+        try:
+            await session.run()
+        except Exception:
+            _log.exception("the session of task %s ended unexpectedly", session.task_id)
+            self._house.slots.release(session.task_id)
+        finally:
+            self._running.pop(session.task_id, None)
