@@ -1,7 +1,7 @@
 """What a format is, and the pipeline that turns a piece of screen into a message.
 
-Owns ``Format`` and the order of its steps: the user's echo goes, the input box goes, blank ends go, tool calls are hidden.
-Works on text alone; when a piece of screen is looked at is ``conversation``'s business.
+Owns ``Format`` and the order of its steps: the user's echo goes, the input box goes, blank ends go, tool calls are
+hidden. Works on text alone; when a piece of screen is looked at is ``conversation``'s business.
 
 Lines are split on "\\n" only, never with ``splitlines``: agents draw with characters that it would split on.
 """
@@ -108,7 +108,10 @@ def trim_empty_lines(text: str) -> str:
 
 
 def menu(rows: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """A numbered menu at the end of the screen: the question above it, and (number, label) of each line; else "", []."""
+    """A numbered menu at the end of the screen: the question above it, and (number, label) of each line.
+
+    ``"", []`` when there is none.
+    """
     options: list[tuple[str, str]] = []
     first = len(rows)
     for at in range(len(rows) - 1, max(len(rows) - 60, -1), -1):

@@ -1,7 +1,7 @@
 """Where an agent's input box begins and ends on the screen.
 
-Owns the box rules that several formats share. A rule takes lines and returns those that are no box; unchanged lines mean
-that there is no box.
+Owns the box rules that several formats share. A rule takes lines and returns those that are no box; unchanged lines
+mean that there is no box.
 """
 
 from __future__ import annotations

@@ -1,0 +1,406 @@
+"""``Conversation`` over an agent's terminal.
+
+Owns the order of things: when the screen is looked at, the agent's readiness, its status, what is told to whom. The
+bytes are fed by whoever holds the link; ``transcript`` makes the messages, ``delivery`` types, ``signals`` weighs the
+evidence, ``formats`` knows each agent.
+
+How a reply is found: the screen as it was before a message was typed is the anchor; the reply is what the screen shows
+after it (``diff``), without the user's echo and the input box. It is looked at only when bytes arrived, and once more
+when it has been still long enough: an idle agent costs nothing.
+
+After a restart of the engine: build it with the stored messages and ``checkpoint()``, then feed the recording from
+where it begins. Up to the checkpoint's offset it only draws (nothing is answered, told or typed), the anchor is taken
+again where it was taken; then it goes on. Where the recording no longer holds the anchor, or there is no checkpoint
+(another process of the agent: a resume), restored messages are left alone and the next message begins anew.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import anyio
+
+from jupyter_tasks.agentapi.conversation import Listener, Listeners, Origin, Status
+from jupyter_tasks.agentapi.delivery import Delivery, Write, put
+from jupyter_tasks.agentapi.diff import trim_end
+from jupyter_tasks.agentapi.emulator import Emulator
+from jupyter_tasks.agentapi.formats.base import Format, menu
+from jupyter_tasks.agentapi.messages import Attention, Message, Option
+from jupyter_tasks.agentapi.pulse import Pulse
+from jupyter_tasks.agentapi.signals import Evidence, Signals, State, plain
+from jupyter_tasks.agentapi.transcript import Transcript
+from jupyter_tasks.clock import Clock
+from jupyter_tasks.errors import AgentError, LinkError
+
+__all__ = ["READY_TIMEOUT", "STABILITY", "TerminalConversation"]
+
+READY_TIMEOUT = 30.0
+STABILITY = 2.0
+_SNAPSHOT_AFTER = 0.025
+_SNAPSHOT_EVERY = 0.05
+_MAX_REPLIES = 64
+_NO_ANCHOR = -1
+
+
+class TerminalConversation:
+    """See ``Conversation`` and this module's docstring.
+
+    Args:
+        format: the agent's.
+        emulator: a fresh one, of the terminal's size.
+        clock: time.
+        write: writes to the terminal; False when that key was written before. Bounded in time by its owner.
+        listener: is told what changes.
+        messages: restored ones.
+        initial_prompt: given once, with the key "prompt", as soon as the agent takes input.
+        prompt_sent: it was given before; it never is again.
+        checkpoint: of the predecessor in this same run of the agent.
+        offset: where in the recording the first ``feed`` begins.
+        ready_timeout: seconds after which an agent that never looks ready is driven all the same.
+        stability: seconds without a change after which the screen counts as still.
+    """
+
+    def __init__(
+        self,
+        format: Format,  # noqa: A002 -- the house's word
+        emulator: Emulator,
+        clock: Clock,
+        write: Write,
+        listener: Listener,
+        *,
+        messages: Sequence[Message] = (),
+        initial_prompt: str | None = None,
+        prompt_sent: bool = False,
+        checkpoint: Mapping[str, object] | None = None,
+        offset: int = 0,
+        ready_timeout: float = READY_TIMEOUT,
+        stability: float = STABILITY,
+    ) -> None:
+        self._format, self._emulator, self._clock, self._write = format, emulator, clock, write
+        self._listeners = Listeners(listener)
+        self._pulse = Pulse(clock)
+        self._signals = Signals(clock)
+        self._delivery = Delivery(self, write, self._pulse, clock, format.settle)
+        self._stability = stability
+        self.changes = 0
+        self._offset = offset
+        self._live_from, self._anchor_at, self._ready, frozen = _restored(checkpoint, offset)
+        self._transcript = Transcript(format, messages, frozen)
+        if checkpoint is None:
+            self._transcript.freeze()
+        self._pending: tuple[list[str], int, datetime] | None = None
+        self._lines: list[str] = []
+        self._typing = self._closed = self._forced = False
+        self._dirty_since: float | None = None
+        started = clock.monotonic()
+        self._fed_at = self._changed_at = started
+        self._snapshot_at = float("-inf")
+        self._ready_by = started + ready_timeout
+        self._replies: deque[tuple[bytes, str]] = deque()
+        self._evidence = self._signals.decide()
+        self._status: Status = "running"
+        self._attention: Attention | None = None
+        if initial_prompt and initial_prompt.strip() and not prompt_sent:
+            self._delivery.add(initial_prompt, "prompt", "prompt")
+
+    # ---------------------------------------------------------------- what is known
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        return self._transcript.messages
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    @property
+    def state(self) -> Evidence:
+        return self._evidence
+
+    @property
+    def attention(self) -> Attention | None:
+        return self._attention
+
+    @property
+    def ready(self) -> bool:
+        return self._ready
+
+    def screen(self) -> str:
+        return "\n".join(trim_end(self._emulator.rows()))
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        return self._listeners.add(listener)
+
+    def checkpoint(self) -> Mapping[str, object]:
+        return {
+            "v": 1,
+            "offset": max(self._offset, self._live_from),
+            "anchor_at": self._anchor_at,
+            "ready": self._ready,
+            "frozen": self._transcript.frozen,
+        }
+
+    # ---------------------------------------------------------------- what is heard
+
+    def feed(self, data: bytes) -> None:
+        """The terminal's next bytes, in order and without gaps."""
+        while data and not self._closed:
+            stops = [at - self._offset for at in (self._anchor_at, self._live_from) if at > self._offset]
+            piece, data = (data[: min(stops)], data[min(stops) :]) if stops else (data, b"")
+            self._emulator.feed(piece)
+            self._offset += len(piece)
+            self._after_feed()
+
+    def _after_feed(self) -> None:
+        if self._offset == self._anchor_at:
+            self._transcript.anchor(self._transcript.anchor_of(self._emulator.lines()))
+            self._signals.turn()
+        replies, heard = self._emulator.take_replies(), self._emulator.take_signals()
+        for payload in heard:
+            self._signals.program_status(payload)
+        self._look_at_title()
+        if self._offset < self._live_from:
+            return
+        if replies and self._offset > self._live_from and len(self._replies) < _MAX_REPLIES:
+            self._replies.append((replies, f"reply/{self._offset}"))
+            self._pulse.beat()
+        self._fed_at = self._clock.monotonic()
+        if self._dirty_since is None:
+            self._dirty_since = self._fed_at
+            self._pulse.beat()
+        self._decide()
+
+    def report(self, state: State, message: str, uri: str = "") -> None:
+        """See ``Conversation``."""
+        self._signals.report(state, message, uri)
+        self._decide()
+        self._pulse.beat()
+
+    def closed(self, exit_code: int | None) -> None:
+        """See ``Conversation``."""
+        if self._closed:
+            return
+        self._snapshot()
+        self._closed = True
+        self._signals.exited(exit_code)
+        self._delivery.end(
+            AgentError("The agent has ended: it takes no message.", hint="Resume the task to start it again.")
+        )
+        self._decide()
+
+    def caught_up(self) -> None:
+        """All that is recorded was fed. Where the checkpoint promised more (a recording was lost), go on from here."""
+        self._live_from = min(self._live_from, self._offset)
+        self._dirty_since = self._clock.monotonic()
+        self._pulse.beat()
+
+    def resize(self, cols: int, rows: int) -> None:
+        """The terminal has another size. The agent draws anew, so the message so far is left as it is."""
+        if (cols, rows) == self._emulator.size:
+            return
+        self._snapshot()
+        self._emulator.resize(cols, rows)
+        self._transcript.freeze()
+
+    # ---------------------------------------------------------------- what is said
+
+    async def send(self, text: str, *, key: str, origin: Origin = "user") -> None:
+        """See ``Conversation``."""
+        await self._delivery.send(text, key, origin)
+
+    async def raw(self, data: bytes, key: str) -> None:
+        """See ``Conversation``."""
+        if self._closed:
+            raise AgentError("The agent has ended: it takes no keys.", hint="Resume the task to start it again.")
+        await put(self._write, data, key, self._clock)
+
+    async def interrupt(self) -> bool:
+        """See ``Conversation``."""
+        if self._closed or not self._ready or self._evidence.at_rest:
+            return False
+        await self.raw(self._format.interrupt, f"interrupt/{uuid.uuid4().hex}")
+        return True
+
+    # ---------------------------------------------------------------- keeping it going
+
+    async def run(self) -> None:
+        """See ``Conversation``."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch)
+            group.start_soon(self._delivery.run)
+            group.start_soon(self._answer)
+
+    async def _watch(self) -> None:
+        while True:
+            self._tick()
+            await self._pulse.wait(self._next_moment())
+
+    async def _answer(self) -> None:
+        while True:
+            await self._pulse.until(lambda: bool(self._replies), None)
+            data, key = self._replies.popleft()
+            try:
+                await self._write(data, key)
+            except (LinkError, AgentError) as error:  # the agent can do without an answer
+                self._listeners.on_error(f"The agent's terminal was not answered: {error.message}")
+
+    def _next_moment(self) -> float | None:
+        """When something is to be decided though nothing happens; None: never."""
+        if self._closed or self._offset < self._live_from:
+            return None
+        moments = [self._signals.next_change()]
+        if self._dirty_since is not None:
+            moments.append(max(self._dirty_since + _SNAPSHOT_AFTER, self._snapshot_at + _SNAPSHOT_EVERY))
+        elif self._clock.monotonic() < self._changed_at + self._stability:
+            moments.append(self._changed_at + self._stability)
+        if not self._ready:
+            moments.append(self._ready_by)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _tick(self) -> None:
+        if self._closed or self._offset < self._live_from:
+            return
+        now = self._clock.monotonic()
+        due = self._dirty_since is not None and now >= max(
+            self._dirty_since + _SNAPSHOT_AFTER, self._snapshot_at + _SNAPSHOT_EVERY
+        )
+        if due:
+            self._snapshot()
+        if not self._ready and now >= self._ready_by:
+            self._forced = True
+            self._become_ready()
+        if self._dirty_since is None and now >= self._changed_at + self._stability:
+            self._signals.observe("stability", "idle")
+        self._decide()
+
+    def _snapshot(self) -> None:
+        """Look at the screen: is it another one, does it show readiness, what does it add to the message?"""
+        self._snapshot_at = self._clock.monotonic()
+        self._dirty_since = None
+        lines = self._emulator.lines()
+        if lines == self._lines:
+            return
+        self._lines = lines
+        self.changes += 1
+        self._changed_at = self._fed_at
+        self._signals.observe("stability", "working")
+        rows = self._emulator.rows()
+        marker = self._format.marker_rule(rows)
+        if marker is None:
+            self._signals.observe("marker", None)
+        else:
+            self._signals.observe("marker", marker.state, marker.kind if marker.state == "blocked" else None)
+        if not self._ready and self._format.ready(rows):
+            self._become_ready()
+        message = None if self._typing else self._transcript.look(lines, self._clock.now())
+        if message is not None:
+            self._listeners.on_message(message)
+        self._pulse.beat()
+
+    def _become_ready(self) -> None:
+        self._ready = True
+        self._listeners.on_ready()
+        self._pulse.beat()
+
+    def _look_at_title(self) -> None:
+        rule = self._format.title_rule(self._emulator.title)
+        if rule is None:
+            self._signals.observe("title", None)
+        else:
+            self._signals.observe("title", rule.state, rule.kind if rule.state == "blocked" else None)
+
+    def _decide(self) -> None:
+        """Weigh the evidence again and tell what changed."""
+        if self._offset < self._live_from:
+            return
+        evidence = self._signals.decide()
+        if not self._ready and evidence.source == "osc7501" and evidence.at_rest:
+            self._become_ready()
+        if not self._ready and evidence.at_rest and evidence.source != "exit":
+            evidence = replace(evidence, state="working")
+        if _gist(evidence) != _gist(self._evidence):
+            self._evidence = evidence
+            self._listeners.on_evidence(evidence)
+            self._pulse.beat()
+        waits = evidence.at_rest or evidence.state == "blocked"
+        busy = self._typing or (self._delivery.busy and evidence.state != "blocked")
+        status: Status = "stable" if self._closed or (waits and not busy) else "running"
+        attention = self._attention_of(evidence)
+        if attention != self._attention:
+            self._attention = attention
+            self._listeners.on_attention(attention)
+        if status != self._status:
+            self._status = status
+            self._listeners.on_status(status)
+
+    def _attention_of(self, evidence: Evidence) -> Attention | None:
+        if evidence.state != "blocked":
+            return None
+        question, options = menu(self._emulator.rows())
+        text = evidence.text or plain(question) or "The agent waits for your answer."
+        choices = tuple(Option(number, plain(label, 200)) for number, label in options)
+        return Attention(evidence.kind or "permission", text, choices, evidence.since)
+
+    # ---------------------------------------------------------------- what ``delivery`` asks (its ``Target``)
+
+    def takes_input(self) -> bool:
+        """Whether a message may be typed now. An agent that was never seen to rest is driven after its timeout."""
+        if self._closed or not self._ready or self._offset < self._live_from:
+            return False
+        if self._evidence.state == "blocked":
+            return self._evidence.kind == "question"
+        return self._evidence.at_rest or (self._forced and self._anchor_at == _NO_ANCHOR)
+
+    def working(self) -> bool:
+        """Whether a source stronger than the screen says that the agent works."""
+        return self._evidence.state == "working" and self._evidence.source in ("osc7501", "title", "acp")
+
+    def begin(self) -> None:
+        """Typing begins: the screen as it is becomes the anchor if the agent takes the message."""
+        self._snapshot()
+        self._pending = (self._transcript.anchor_of(self._lines), self._offset, self._clock.now())
+        self._typing = True
+        self._decide()
+
+    def enter(self) -> None:
+        """Enter comes next."""
+        self._snapshot()
+        self._signals.turn()
+        self._changed_at = self._clock.monotonic()
+        self._decide()
+
+    def commit(self, text: str, origin: Origin) -> None:
+        """The agent reacted."""
+        assert self._pending is not None  # noqa: S101 -- begin() comes first
+        anchor, self._anchor_at, began = self._pending
+        self._pending, self._typing = None, False
+        self._listeners.on_message(self._transcript.said(text, began, anchor))
+        if origin == "prompt":
+            self._listeners.on_prompt_sent()
+        self._lines = []  # look again: the reaction belongs to the reply
+        self._dirty_since = self._clock.monotonic()
+
+    def abandon(self) -> None:
+        """The agent did not react."""
+        self._pending, self._typing = None, False
+        self._listeners.on_error("The agent did not take the message.")
+        self._decide()
+
+
+def _gist(evidence: Evidence) -> tuple[object, ...]:
+    return (evidence.state, evidence.source, evidence.kind, evidence.text, evidence.uri)
+
+
+def _restored(checkpoint: Mapping[str, object] | None, offset: int) -> tuple[int, int, bool, bool]:
+    """(live from, anchor at, ready, frozen) of a checkpoint; what it does not hold, or no longer can, is left out."""
+    if checkpoint is None or checkpoint.get("v") != 1:
+        return offset, _NO_ANCHOR, False, checkpoint is not None
+    live_from, anchor_at = checkpoint.get("offset"), checkpoint.get("anchor_at")
+    if not isinstance(live_from, int) or not isinstance(anchor_at, int):
+        return offset, _NO_ANCHOR, False, True
+    lost = offset > 0 and anchor_at <= offset
+    return max(live_from, offset), anchor_at, bool(checkpoint.get("ready")), lost or bool(checkpoint.get("frozen"))
