@@ -1,0 +1,378 @@
+"""Workspaces as processes on this machine, isolated by bubblewrap.
+
+Owns the provisioner: when what is made, found, stopped and removed. The parts are elsewhere: ``sandbox*`` (what is
+seen), ``local_launch`` (processes that cannot get lost), ``local_files``, ``local_record``, ``limits``. Nothing runs in
+the background here: bounds are watched by ``wait``, which the engine calls for every running workspace.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import traitlets
+from traitlets.config import Configurable
+
+from jupyter_tasks.clock import Clock, SystemClock
+from jupyter_tasks.errors import InvalidInput, LinkError, NotFound, WorkspaceFailed
+from jupyter_tasks.templates.plan import LocalWorkspace, WorkspacePlan
+from jupyter_tasks.workspaces import local_ending, local_view
+from jupyter_tasks.workspaces.limits import Limits
+from jupyter_tasks.workspaces.local_env import choose_ports, workspace_env
+from jupyter_tasks.workspaces.local_files import below_home, fresh_link_dir, host_dir, make_home, make_scratch
+from jupyter_tasks.workspaces.local_launch import Started, launch_plain, launch_sandboxed
+from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder
+from jupyter_tasks.workspaces.local_tree import remove_tree
+from jupyter_tasks.workspaces.processes import open_pidfd
+from jupyter_tasks.workspaces.provisioner import (
+    Exit,
+    Isolation,
+    LinkAddress,
+    ProgressReport,
+    RunningWorkspace,
+    WorkspaceRef,
+    WorkspaceUsage,
+)
+from jupyter_tasks.workspaces.sandbox import Bubblewrap, Failure, SandboxProbe
+from jupyter_tasks.workspaces.sandbox_command import INSIDE
+
+__all__ = ["LocalProvisioner", "WaitReady"]
+
+WaitReady = Callable[[LinkAddress, str, float], Awaitable[None]]
+"""Returns when the workspace agent behind the address answers ``hello`` to the token. Raises: LinkError after so many
+seconds."""
+
+_T = TypeVar("_T")
+
+_READY_TIMEOUT = 30.0
+
+
+async def _wait_ready(address: LinkAddress, token: str, timeout: float) -> None:
+    from jupyter_tasks.workspaces.connection import Link
+
+    await Link(address, token).wait_ready(timeout)
+
+
+def _archive() -> Path:
+    from jupyter_tasks.workspaces.agent_archive import agent_archive
+
+    return agent_archive()
+
+
+class LocalProvisioner(Configurable):
+    """Runs workspaces on this machine, each in namespaces of its own."""
+
+    name = "local"
+
+    sandbox = traitlets.Enum(
+        ("require", "off"),
+        default_value="require",
+        help="""Whether a local workspace must be isolated. "require": where bubblewrap cannot make its namespaces
+        (some containers, AppArmor, a sysctl, not Linux), a task is refused with the cause and the remedy. "off":
+        agents run as your own user without any isolation, and every task made so says "not isolated". The offline
+        agent of the quickstart template, our own rule-based program, also runs where isolation is required and not to
+        be had.""",
+    ).tag(config=True)
+    memory = traitlets.Int(
+        4 << 30, min=64 << 20, help="Bytes of memory of a workspace whose template sets no limit (PSS, as a whole)."
+    ).tag(config=True)
+    processes = traitlets.Int(
+        1024, min=8, help="How many processes a workspace whose template sets no limit may run."
+    ).tag(config=True)
+    cpu_share = traitlets.Int(
+        100,
+        min=1,
+        max=100,
+        help="Percent of an ordinary process group's share of the processor, where the template sets none.",
+    ).tag(config=True)
+    disk = traitlets.Int(10 << 30, min=1 << 20, help="Bytes of disk that one workspace may fill.").tag(config=True)
+    mounts = traitlets.List(
+        traitlets.Unicode(),
+        help="""Directories below which a template may mount hidden directories of your home, such as
+        ~/.cache/huggingface; the others are refused, because programs keep their keys there.""",
+    ).tag(config=True)
+
+    def __init__(
+        self,
+        *,
+        state: Path,
+        links: Path,
+        clock: Clock | None = None,
+        archive: Callable[[], Path] = _archive,
+        wait_ready: WaitReady = _wait_ready,
+        **traits: Any,
+    ) -> None:
+        """Workspaces live in ``<state>/workspaces/<id>/``, their link sockets in ``<links>/<id>/``.
+
+        ``archive`` names the workspace agent's zipapp, ``wait_ready`` waits for it. Nothing is touched yet.
+        """
+        super().__init__(**traits)
+        self._workspaces = Path(state).absolute() / "workspaces"
+        self._links = Path(links).absolute()
+        self._clock = clock or SystemClock()
+        self._archive = archive
+        self._wait_ready = wait_ready
+        self._probe = SandboxProbe(self._clock)
+        self._locks: dict[str, anyio.Lock] = {}
+        self._threads = anyio.CapacityLimiter(8)
+
+    # -- the Protocol --------------------------------------------------------------------------------------------
+
+    async def check(self, ref: WorkspaceRef, plan: WorkspacePlan) -> Isolation:
+        """See ``Provisioner.check``."""
+        self._folder(ref.id)
+        local = self._local(plan)
+        below_home(self._agent_dir(plan), local_view.home_inside())
+        await self._blocking(local_view.check_plan, ref, local, self._private())
+        return self._isolation(ref, await self._blocking(self._bubblewrap))
+
+    async def start(self, ref: WorkspaceRef, plan: WorkspacePlan, progress: ProgressReport) -> RunningWorkspace:
+        """See ``Provisioner.start``."""
+        folder = self._folder(ref.id)
+        async with self._lock(ref.id):
+            record = await self._blocking(self._running, folder)
+            if record is not None and record.build_id != ref.build_id:
+                await self._end(folder, Exit(reason="Another build of the workspace was started."))
+                record = None
+            if record is None:
+                record = await self._make(folder, ref, plan, progress)
+            await progress("Waiting for the workspace agent")
+            await self._ready(folder, record)
+        return record.running(folder.link)
+
+    async def find(self, workspace_id: str) -> RunningWorkspace | None:
+        """See ``Provisioner.find``."""
+        folder = self._folder(workspace_id)
+        record = await self._blocking(self._running, folder)
+        return None if record is None else record.running(folder.link)
+
+    async def wait(self, workspace_id: str) -> Exit:
+        """See ``Provisioner.wait``. Watches the bounds of the workspace meanwhile."""
+        folder = self._folder(workspace_id)
+        while (record := await self._blocking(self._running, folder)) is not None:
+            broken = await local_ending.watch(folder, record, self._clock, self._threads)
+            if broken is not None:
+                async with self._lock(workspace_id):
+                    await self._end(folder, broken, only=record)
+        async with self._lock(workspace_id):
+            if await self._blocking(self._running, folder) is None:
+                return await self._blocking(local_ending.last_exit, folder)
+        return await self.wait(workspace_id)  # started again meanwhile
+
+    async def stop(self, workspace_id: str, progress: ProgressReport, *, grace: float = 0.0) -> None:
+        """See ``Provisioner.stop``."""
+        folder = self._folder(workspace_id)
+        async with self._lock(workspace_id):
+            record = await self._blocking(self._running, folder)
+            if record is not None:
+                await progress("Ending the workspace's processes")
+                await local_ending.ended_within(record, self._clock, grace)
+            await self._end(folder, Exit(reason="The workspace was stopped."))
+
+    async def delete(self, workspace_id: str, progress: ProgressReport) -> None:
+        """See ``Provisioner.delete``."""
+        folder = self._folder(workspace_id)
+        async with self._lock(workspace_id):
+            await self._end(folder, Exit(reason="The workspace was deleted."))
+            if folder.root.exists():
+                await progress("Removing the workspace's files")
+                await self._blocking(remove_tree, folder.root)
+        self._locks.pop(workspace_id, None)
+
+    async def list(self) -> Sequence[str]:
+        """See ``Provisioner.list``."""
+
+        def names() -> Sequence[str]:
+            found: set[str] = set()
+            for directory in (self._workspaces, self._links):
+                if directory.is_dir():
+                    found.update(path.name for path in directory.iterdir() if path.is_dir())
+            return sorted(found)
+
+        return await self._blocking(names)
+
+    # -- abilities -----------------------------------------------------------------------------------------------
+
+    def project_dir(self, workspace_id: str, plan_dir: str) -> Path:
+        """See ``SupportsHostFiles``. Raises: InvalidInput outside the home, WorkspaceFailed behind a planted link."""
+        folder = self._folder(workspace_id)
+        record = folder.read_run()
+        home = record.home if record is not None else local_view.home_inside()
+        return host_dir(folder, below_home(plan_dir, home))
+
+    async def usage(self, workspace_id: str) -> WorkspaceUsage:
+        """See ``SupportsUsage``."""
+        folder = self._folder(workspace_id)
+        record = await self._blocking(self._running, folder)
+        if record is None:
+            raise NotFound(f"The workspace {workspace_id} is not running.", hint="Resume its task first.")
+        return await self._blocking(local_ending.watchdog(folder, record).usage)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    async def _blocking(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        return await anyio.to_thread.run_sync(partial(function, *arguments), limiter=self._threads)
+
+    def _folder(self, workspace_id: str) -> WorkspaceFolder:
+        return WorkspaceFolder(self._workspaces, self._links, workspace_id)
+
+    def _lock(self, workspace_id: str) -> anyio.Lock:
+        return self._locks.setdefault(workspace_id, anyio.Lock())
+
+    def _private(self) -> local_view.Private:
+        return local_view.Private.of(self._workspaces.parent, self._links.parent, self.mounts)
+
+    def _local(self, plan: WorkspacePlan) -> LocalWorkspace:
+        return plan.local or LocalWorkspace(memory=self.memory, processes=self.processes, cpu_share=self.cpu_share)
+
+    @staticmethod
+    def _agent_dir(plan: WorkspacePlan) -> str:
+        return plan.agents[0].dir if plan.agents else ""
+
+    @staticmethod
+    def _running(folder: WorkspaceFolder) -> RunRecord | None:
+        record = folder.read_run()
+        return record if record is not None and local_ending.is_running(record) else None
+
+    def _bubblewrap(self) -> Bubblewrap | Failure | None:
+        return None if self.sandbox == "off" else self._probe.find()
+
+    @staticmethod
+    def _isolation(ref: WorkspaceRef, found: Bubblewrap | Failure | None) -> Isolation:
+        if isinstance(found, Bubblewrap):
+            return Isolation(kind="bubblewrap")
+        if found is None:
+            return Isolation(kind="none", reason="Isolation is turned off by a setting of this machine.")
+        if ref.allow_unisolated:
+            return Isolation(kind="none", reason=f"Not isolated: {found.cause} It runs our own offline agent only.")
+        raise found.error()
+
+    async def _make(
+        self, folder: WorkspaceFolder, ref: WorkspaceRef, plan: WorkspacePlan, progress: ProgressReport
+    ) -> RunRecord:
+        bubblewrap = await self._blocking(self._bubblewrap)
+        isolation = self._isolation(ref, bubblewrap)
+        await progress("Preparing the workspace's files")
+        await self._blocking(self._prepare, folder, plan, isolation)
+        await progress("Starting the sandbox" if isolation.kind != "none" else "Starting the workspace, not isolated")
+        # a thread is not cancelled in its middle: a started process is either recorded or ended, never in between
+        if isinstance(bubblewrap, Bubblewrap):
+            return await self._blocking(self._launch_sandboxed, folder, ref, plan, bubblewrap)
+        return await self._blocking(self._launch_plain, folder, ref, plan, isolation)
+
+    def _prepare(self, folder: WorkspaceFolder, plan: WorkspacePlan, isolation: Isolation) -> None:
+        home = local_view.home_inside() if isolation.kind != "none" else os.fspath(folder.home)
+        try:
+            local_ending.end_all(folder)  # what an unrecorded or half-ended run left
+            make_home(folder, self._local(plan).files, below_home(self._agent_dir(plan), home))
+            make_scratch(folder)
+            fresh_link_dir(folder)
+        except OSError as error:
+            raise WorkspaceFailed(
+                f"The files of the workspace {folder.id} could not be made: {error.strerror} ({error.filename}).",
+                hint="Free some disk space." if error.errno == 28 else "",
+            ) from error
+
+    def _launch_sandboxed(
+        self, folder: WorkspaceFolder, ref: WorkspaceRef, plan: WorkspacePlan, bubblewrap: Bubblewrap
+    ) -> RunRecord:
+        view = local_view.view(folder, ref, self._local(plan), self._archive(), self._private())
+        return launch_sandboxed(
+            folder,
+            partial(local_view.command, bubblewrap.path, view),
+            self._agent(INSIDE.archive, f"{INSIDE.link}/link.sock", INSIDE.state),
+            workspace_env(folder.id, view.home_inside, "/tmp", view.needs.bin),  # noqa: S108
+            partial(self._record, folder, ref, plan, Isolation(kind="bubblewrap"), view.home_inside, {}),
+        )
+
+    def _launch_plain(
+        self, folder: WorkspaceFolder, ref: WorkspaceRef, plan: WorkspacePlan, isolation: Isolation
+    ) -> RunRecord:
+        if len(os.fsencode(folder.link)) > 107:
+            raise InvalidInput(
+                f"The path of the link socket {folder.link} is too long for a socket.",
+                hint="Name a shorter directory in JUPYTER_TASKS_RUNTIME_DIR.",
+            )
+        ports, told = choose_ports(plan)
+        home = os.fspath(folder.home)
+        bins = local_view.needs(ref, self._local(plan), self._private()).bin
+        env = workspace_env(folder.id, home, os.fspath(folder.scratch / "tmp"), bins) | told
+        return launch_plain(
+            folder,
+            self._agent(os.fspath(self._archive()), os.fspath(folder.link), os.fspath(folder.agent_state)),
+            env,
+            partial(self._record, folder, ref, plan, isolation, home, ports),
+        )
+
+    @staticmethod
+    def _agent(archive: str, socket: str, state: str) -> Sequence[str]:
+        # -S: the agent is standard library only, and site-packages cost it a quarter of its start
+        interpreter = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+        return [interpreter, "-I", "-S", archive, "--socket", socket, "--state", state]
+
+    def _record(
+        self,
+        folder: WorkspaceFolder,
+        ref: WorkspaceRef,
+        plan: WorkspacePlan,
+        isolation: Isolation,
+        home: str,
+        ports: dict[int, int],
+        started: Started,
+    ) -> RunRecord:
+        local = self._local(plan)
+        limits = Limits(memory=local.memory, processes=local.processes, disk=self.disk, cpu_share=local.cpu_share)
+        return RunRecord(
+            workspace_id=folder.id,
+            build_id=ref.build_id,
+            token=secrets.token_urlsafe(32),
+            process=started.process,
+            namespace=started.namespace,
+            child=started.child,
+            isolation=isolation,
+            home=home,
+            limits=limits,
+            ports=ports,
+        )
+
+    async def _ready(self, folder: WorkspaceFolder, record: RunRecord) -> None:
+        """Wait until the agent answers; fail at once when it ends before. Raises: WorkspaceFailed."""
+        failed: WorkspaceFailed | None = None
+        async with anyio.create_task_group() as tasks:
+
+            async def ended() -> None:
+                nonlocal failed
+                fd = open_pidfd(record.process)
+                if fd is not None:
+                    try:
+                        await anyio.wait_readable(fd)
+                    finally:
+                        os.close(fd)
+                failed = WorkspaceFailed(f"The agent of the workspace {folder.id} ended while it started.")
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(ended)
+            try:
+                await self._wait_ready(LinkAddress(socket=folder.link), record.token, _READY_TIMEOUT)
+            except LinkError as error:
+                failed = WorkspaceFailed(f"The agent of the workspace {folder.id} does not answer: {error.message}")
+            tasks.cancel_scope.cancel()
+        if failed is not None:
+            said = await self._blocking(folder.read_log)
+            failed.detail = f"({said})" if said else ""
+            with anyio.CancelScope(shield=True):
+                await self._end(folder, Exit(reason=failed.message))
+            raise failed
+
+    async def _end(self, folder: WorkspaceFolder, exit_: Exit, only: RunRecord | None = None) -> None:
+        """End whatever runs, verified, and forget it; the caller holds the lock. With ``only``, not another run."""
+        with anyio.CancelScope(shield=True):
+            if only is None or folder.read_run() == only:
+                await self._blocking(local_ending.end_recorded, folder, exit_)
