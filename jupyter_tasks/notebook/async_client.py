@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from jupyter_tasks.errors import TasksError
 from jupyter_tasks.notebook import calls, discovery, transport
 from jupyter_tasks.notebook.calls import Call
-from jupyter_tasks.notebook.client import is_news, settled
+from jupyter_tasks.notebook.client import is_news, overdue, settled
 from jupyter_tasks.notebook.discovery import Connection
 from jupyter_tasks.notebook.sse import Follow
 
@@ -159,24 +159,36 @@ class AsyncClient:
                 if event is not None:
                     yield event
 
+    async def watch(
+        self, task: str, *, after: int | None = None, timeout: float | None = None
+    ) -> AsyncGenerator[tuple[models.Task, models.Event | None], None]:
+        """See ``Client.watch``. Close it (``contextlib.aclosing``) when you leave the loop early."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        current = await self.get(task)
+        asked = time.monotonic()
+        yield current, None
+        follow = Follow(current.last_event_id if after is None else after, deadline=deadline)
+        async with aclosing(self._stream(calls.events(current.id), follow)) as found:
+            async for event in found:
+                now = time.monotonic()
+                if deadline is not None and now >= deadline:
+                    break
+                news = is_news(event, now - asked)
+                if news:
+                    current, asked = await self.get(current.id), now
+                if news or event is not None:
+                    yield current, event
+        raise TimeoutError(overdue(current, timeout))
+
     async def wait(
         self, task: str, *, until: Callable[[models.Task], bool] = settled, timeout: float | None = None
     ) -> models.Task:
         """See ``Client.wait``."""
-        import anyio
-
-        current = await self.get(task)
-        with anyio.move_on_after(timeout):
-            if until(current):
-                return current
-            asked = time.monotonic()
-            async with aclosing(self._stream(calls.events(current.id), Follow(current.last_event_id))) as found:
-                async for event in found:
-                    if is_news(event, time.monotonic() - asked):
-                        current, asked = await self.get(current.id), time.monotonic()
-                        if until(current):
-                            return current
-        raise TimeoutError(f"Task {current.name} is still {current.summary.value} after {timeout:g} s.")
+        async with aclosing(self.watch(task, timeout=timeout)) as seen:
+            async for current, _ in seen:
+                if until(current):
+                    return current
+        raise AssertionError("watch ends by raising only")
 
     @asynccontextmanager
     async def terminal(self, task: str, *, offset: int = 0, follow: bool = True) -> AsyncIterator[AsyncTerminal]:

@@ -207,6 +207,31 @@ class Client:
                 if event is not None:
                     yield event
 
+    def watch(
+        self, task: str, *, after: int | None = None, timeout: float | None = None
+    ) -> Generator[tuple[models.Task, models.Event | None], None, None]:
+        """A task as it is now, then again at each of its events, with that event (None: we asked by ourselves).
+
+        The task is fetched when an event says that it changed; ``after`` begins with older events.
+        Raises: TimeoutError after ``timeout`` seconds; NotFound when it was deleted meanwhile.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        current = self.get(task)
+        asked = time.monotonic()
+        yield current, None
+        follow = Follow(current.last_event_id if after is None else after, deadline=deadline)
+        with closing(self._stream(calls.events(current.id), follow)) as found:
+            for event in found:
+                now = time.monotonic()
+                if deadline is not None and now >= deadline:
+                    break
+                news = is_news(event, now - asked)
+                if news:
+                    current, asked = self.get(current.id), now
+                if news or event is not None:
+                    yield current, event
+        raise TimeoutError(overdue(current, timeout))
+
     def wait(
         self, task: str, *, until: Callable[[models.Task], bool] = settled, timeout: float | None = None
     ) -> models.Task:
@@ -214,21 +239,11 @@ class Client:
 
         Raises: TimeoutError; NotFound when it was deleted meanwhile.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        current = self.get(task)
-        if until(current):
-            return current
-        follow = Follow(current.last_event_id, deadline=deadline)
-        asked = time.monotonic()
-        with closing(self._stream(calls.events(current.id), follow)) as found:
-            for event in found:
-                if deadline is not None and time.monotonic() >= deadline:
-                    break
-                if is_news(event, time.monotonic() - asked):
-                    current, asked = self.get(current.id), time.monotonic()
-                    if until(current):
-                        return current
-        raise TimeoutError(f"Task {current.name} is still {current.summary.value} after {timeout:g} s.")
+        with closing(self.watch(task, timeout=timeout)) as seen:
+            for current, _ in seen:
+                if until(current):
+                    return current
+        raise AssertionError("watch ends by raising only")
 
     @contextmanager
     def terminal(self, task: str, *, offset: int = 0, follow: bool = True) -> Iterator[Terminal]:
@@ -309,6 +324,11 @@ class Client:
 def is_news(event: models.Event | None, quiet: float) -> bool:
     """Whether a waiting one asks again: the task changed, or nobody said anything for a while (``quiet`` seconds)."""
     return quiet >= _PATIENCE if event is None else event.type == "task" or quiet >= _PATIENCE
+
+
+def overdue(task: models.Task, timeout: float | None) -> str:
+    """What a TimeoutError says."""
+    return f"Task {task.name} is still {task.summary.value} after {timeout or 0:g} s."
 
 
 def _opened(connection: Connection) -> tuple[Connection, httpx.Client]:

@@ -1,0 +1,88 @@
+"""``jupyter tasks diff``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from jupyter_tasks.cli import output
+from jupyter_tasks.cli.options import engine, task_argument
+
+if TYPE_CHECKING:
+    from jupyter_tasks.models import DiffFile, DiffResponse
+
+__all__ = ["diff_command", "show"]
+
+_BAR = 40  # characters
+_COLOURS = (("+++", {"bold": True}), ("---", {"bold": True}), ("diff ", {"bold": True}), ("index ", {"bold": True}),
+            ("@@", {"fg": "cyan"}), ("+", {"fg": "green"}), ("-", {"fg": "red"}))  # fmt: skip
+
+
+@click.command("diff")
+@task_argument
+@click.option("--stat", "form", flag_value="stat", help="Files and numbers of lines only.")
+@click.option("--name-only", "form", flag_value="names", help="Names of files only.")
+@click.option("--patch", "form", flag_value="patch", default=True, help="The whole patch. This is the default.")
+@click.option("-o", "--output", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
+def diff_command(task: str, form: str, shape: str, as_json: bool) -> None:
+    """Show what a task changed since its workspace began.
+
+    In a pipe the patch is what git apply takes.
+    """
+    with engine() as client:
+        found = client.diff(task)
+    if as_json or shape == "json":
+        output.print_json(found)
+    else:
+        show(found, form)
+
+
+def show(diff: DiffResponse, form: str) -> None:
+    """Print a diff; ``form`` is patch, stat or names."""
+    if not diff.files:
+        click.echo("No changes.", err=True)
+    elif form == "names":
+        click.echo("\n".join(output.clean(file.path) for file in diff.files))
+    elif form == "stat":
+        _stat(diff)
+    else:
+        _patch(diff.patch)
+    if diff.truncated and form == "patch":
+        click.echo("The patch is longer than is sent and was cut; --stat names every file.", err=True)
+
+
+def _patch(patch: str) -> None:
+    if not sys.stdout.isatty():
+        click.echo(patch, nl=not patch.endswith("\n"))  # as it is: git apply wants every byte
+        return
+    for line in patch.removesuffix("\n").split("\n"):
+        style = next((style for start, style in _COLOURS if line.startswith(start)), {})
+        click.echo(output.styled(output.clean(line), **style))
+
+
+def _stat(diff: DiffResponse) -> None:
+    width = max(len(output.clean(_name(file))) for file in diff.files)
+    most = max((file.additions or 0) + (file.deletions or 0) for file in diff.files)
+    scale = min(1.0, _BAR / most) if most else 1.0
+    for file in diff.files:
+        click.echo(f" {output.clean(_name(file)):<{width}} | {_extent(file, scale)}")
+    count = len(diff.files)
+    click.echo(
+        f" {count} file{'s' if count != 1 else ''} changed, {diff.additions} insertion"
+        f"{'s' if diff.additions != 1 else ''}(+), {diff.deletions} deletion{'s' if diff.deletions != 1 else ''}(-)"
+    )
+
+
+def _name(file: DiffFile) -> str:
+    return f"{file.old_path} => {file.path}" if file.old_path and file.old_path != file.path else file.path
+
+
+def _extent(file: DiffFile, scale: float) -> str:
+    if file.binary or file.additions is None or file.deletions is None:
+        return "Bin"
+    plus, minus = (round(count * scale) or (1 if count else 0) for count in (file.additions, file.deletions))
+    bar = output.styled("+" * plus, fg="green") + output.styled("-" * minus, fg="red")
+    return f"{file.additions + file.deletions:>4} {bar}".rstrip()

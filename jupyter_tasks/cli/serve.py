@@ -1,0 +1,26 @@
+"""``jupyter tasks serve``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+__all__ = ["serve_command"]
+
+
+@click.command("serve")
+@click.option("--detached", is_flag=True, help="Start it in the background, unless it runs; print its socket.")
+def serve_command(detached: bool) -> None:
+    """Run the engine. There is no need to: whatever needs it starts it.
+
+    It ends by itself when nothing works, no preview is open and nobody is connected. Workspaces outlive it.
+    """
+    if detached:
+        from jupyter_tasks.launch import ensure_engine
+
+        click.echo(str(ensure_engine(command=(sys.executable, "-m", "jupyter_tasks", "serve"))))
+        return
+    from jupyter_tasks.server.engine import serve
+
+    serve()
