@@ -23,6 +23,7 @@ __all__ = [
     "build_by_id",
     "builds_of",
     "cancel_unfinished",
+    "fail_started",
     "finish_build",
     "insert_build",
     "latest_build",
@@ -192,3 +193,13 @@ def _row(found: RowMapping) -> BuildRow:
         if values[name] is not None:
             values[name] = from_time(values[name])
     return BuildRow(**values)
+
+
+def fail_started(connection: Connection, build_id: str, error: str) -> bool:
+    """A workspace that had been started well has ended by itself: its build is failed after all, and says why."""
+    done = connection.execute(
+        update(builds)
+        .where(builds.c.id == build_id, builds.c.status == "succeeded", builds.c.transition == "start")
+        .values(status="failed", error=error)
+    )
+    return done.rowcount == 1

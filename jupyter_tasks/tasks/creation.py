@@ -135,7 +135,9 @@ class Creation:
         try:
             return await anyio.to_thread.run_sync(find, limiter=self.planning)
         except NotFound as error:
-            raise InvalidInput(error.message, hint=error.hint, detail=error.detail, code="template_not_found") from error
+            raise InvalidInput(
+                error.message, hint=error.hint, detail=error.detail, code="template_not_found"
+            ) from error
 
     def _names(self, request: models.CreateTaskRequest, prompt: str) -> tuple[str, str]:
         if request.name:
@@ -189,7 +191,9 @@ def _prompt(text: str) -> str:
             "a task cannot be started with an empty input", hint="Say what the agent is to do.", code="empty_prompt"
         )
     if len(text.encode("utf-8", "surrogatepass")) > MOST_PROMPT:
-        raise InvalidInput("The prompt is over 1 MiB.", hint="Put long material into a file of the project and name it.")
+        raise InvalidInput(
+            "The prompt is over 1 MiB.", hint="Put long material into a file of the project and name it."
+        )
     if "\0" in text:
         raise InvalidInput("The prompt holds a NUL character.", hint="Remove it.")
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -206,5 +210,3 @@ def _stamped(row: TaskRow, change: Change) -> TaskRow:
     from dataclasses import replace
 
     return replace(row, created_at=change.now, updated_at=change.now)
-
-

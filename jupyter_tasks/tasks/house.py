@@ -69,9 +69,7 @@ class House:
         """Say something about a build, in the log and to whoever follows it."""
         await self.change(task_id, lambda change: self.log_in(change, task_id, build_id, stage, text, level))
 
-    def log_in(
-        self, change: Change, task_id: str, build_id: str, stage: str, text: str, level: str = "info"
-    ) -> None:
+    def log_in(self, change: Change, task_id: str, build_id: str, stage: str, text: str, level: str = "info") -> None:
         """The same within a change of the caller's."""
         text = text[:MOST_LOG_TEXT]
         line = add_build_log(change.connection, task_id, build_id, stage, level, text, change.now)

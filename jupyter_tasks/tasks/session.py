@@ -184,7 +184,9 @@ class TaskSession:
             sentence = "An unexpected error ended this build; the engine's log has it. Resume the task to build again."
 
         def failed(change: Change) -> None:
-            self._house.log_in(change, self.task_id, bundle.build.id, bundle.build.stage or "workspace", sentence, "error")
+            self._house.log_in(
+                change, self.task_id, bundle.build.id, bundle.build.stage or "workspace", sentence, "error"
+            )
             finish_build(change.connection, bundle.build.id, lock, "failed", change.now, sentence)
 
         await self._house.change(self.task_id, failed)

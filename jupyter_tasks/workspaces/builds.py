@@ -74,7 +74,9 @@ class StartBuild:
 
         running = await self.provisioner.start(self.ref, self.plan, progress)
         where = running.isolation
-        await self.log("workspace", "not isolated: " + where.reason if where.kind == "none" else f"isolated by {where.kind}")
+        await self.log(
+            "workspace", "not isolated: " + where.reason if where.kind == "none" else f"isolated by {where.kind}"
+        )
         tree = project_dir(self.provisioner, self.ref.id, self.plan)
         if tree is not None:
             await self.take_base(tree)
@@ -90,14 +92,14 @@ class StartBuild:
                 token=str(uuid4()),
                 task_id=self.task_id,
                 env={},
+                ports=running.ports,
+                own_network=running.isolation.kind != "none",
             )
         )
         return running
 
 
-async def stop_workspace(
-    provisioner: Provisioner, workspace_id: str, *, clock: Clock, grace: float, log: Log
-) -> None:
+async def stop_workspace(provisioner: Provisioner, workspace_id: str, *, clock: Clock, grace: float, log: Log) -> None:
     """Ask the workspace agent to end everything, then end what is left and verify it. Raises: WorkspaceFailed."""
 
     async def progress(line: str) -> None:

@@ -1,0 +1,349 @@
+"""A running workspace, attached: what its agent tells becomes rows, what others want of it goes through its link.
+
+Owns the watch over one start build's workspace from "told what to run" until it ends or something else is wanted. It
+may be attached any number of times (each restart of the engine): what has been taken in before is not told again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+from anyio.abc import ByteStream
+
+from jupyter_tasks import models
+from jupyter_tasks.agentapi.http11 import serve_connection
+from jupyter_tasks.errors import Conflict, LinkError, NotFound
+from jupyter_tasks.store.build_rows import fail_started, set_runtime, set_stage
+from jupyter_tasks.store.journal import Change
+from jupyter_tasks.store.log_rows import set_snapshot
+from jupyter_tasks.store.talk_rows import AppStatusRow, add_app_status
+from jupyter_tasks.tasks.bundle import TaskBundle
+from jupyter_tasks.tasks.house import House
+from jupyter_tasks.tasks.requests import workspace_lost
+from jupyter_tasks.tasks.talk import Talk
+from jupyter_tasks.tasks.workspace_api import Report, WorkspaceApi
+from jupyter_tasks.templates.plan import App
+from jupyter_tasks.workspaces.builds import main_agent
+from jupyter_tasks.workspaces.connection import Link
+from jupyter_tasks.workspaces.link_events import (
+    AgentAPIRegistered,
+    AppHealth,
+    LifecycleChanged,
+    LinkEvent,
+    ScriptChanged,
+    StateSnapshot,
+)
+from jupyter_tasks.workspaces.provisioner import Exit, RunningWorkspace
+
+__all__ = ["AppTarget", "LiveWorkspace", "Terminal"]
+
+_log = logging.getLogger(__name__)
+
+RETRY = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class AppTarget:
+    """Where an app answers inside: its port there, and the path that it is opened at."""
+
+    slug: str
+    port: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Bytes of the agent's terminal (``tasks.api.TerminalStream``)."""
+
+    offset: int
+    cols: int
+    rows: int
+    _chunks: AsyncIterator[bytes]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+
+class LiveWorkspace:
+    """One start build's workspace, as long as this engine is attached to it."""
+
+    def __init__(self, bundle: TaskBundle, house: House) -> None:
+        self._bundle = bundle
+        self._house = house
+        self._task_id = bundle.task.id
+        self._build_id = bundle.build.id
+        self._agent = main_agent(bundle.plan)
+        self._scripts = {script.id: script.display_name for script in self._agent.scripts}
+        self._runtime = bundle.build.runtime
+        self._running: RunningWorkspace | None = None
+        self._link: Link | None = None
+        self._talk: Talk | None = None
+
+    async def run(self) -> None:
+        """Until the workspace has ended, or the session cancels this."""
+        provisioner = self._house.provisioners[self._bundle.plan.kind]
+        workspace_id = self._bundle.task.workspace_id
+        running = await provisioner.find(workspace_id)
+        if running is None or running.build_id != self._build_id:
+            await self._lost()
+            return
+        link = Link(running.address, running.token, clock=self._house.clock)
+        talk = Talk(self._bundle, self._house, link)
+        self._running, self._link, self._talk = running, link, talk
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch, link, talk, name=f"watch {self._task_id}")
+            group.start_soon(self._serve, link, "coder", self._serve_workspace, name=f"coder api {self._task_id}")
+            group.start_soon(self._serve, link, "agentapi", talk.serve_api, name=f"agentapi {self._task_id}")
+            group.start_soon(talk.run, name=f"talk {self._task_id}")
+            ended = await provisioner.wait(workspace_id)
+            await self._ended(ended)
+            group.cancel_scope.cancel()
+
+    # ------------------------------------------------------------ what others want
+
+    @property
+    def link(self) -> Link:
+        """The link. Raises: Conflict before it is up."""
+        if self._link is None:
+            raise _not_yet(self._bundle)
+        return self._link
+
+    @property
+    def talk(self) -> Talk:
+        """The talk with the agent. Raises: Conflict before it is up."""
+        if self._talk is None:
+            raise _not_yet(self._bundle)
+        return self._talk
+
+    def app(self, slug: str | None) -> AppTarget:
+        """The app of that slug, else the preview, else the first that can be shown. Raises: NotFound."""
+        task = self._bundle.plan.task
+        apps = [app for agent in self._bundle.plan.agents for app in agent.apps if _local_port(app)]
+        shown = [app for app in apps if not app.hidden and (task is None or app.id != task.app_id)]
+        wanted = slug or "preview"
+        found = next((app for app in apps if app.slug == wanted), None)
+        if found is None and slug is None:
+            found = next(iter(sorted(shown, key=lambda app: app.order)), None)
+        if found is None:
+            known = ", ".join(app.slug for app in apps) or "none"
+            raise NotFound(f'The task has no app "{wanted}" to show.', hint=f"Its apps: {known}.")
+        port = _local_port(found)
+        ports = self._running.ports if self._running is not None else {}
+        parts = urlsplit(found.url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return AppTarget(found.slug, ports.get(port, port), path)
+
+    async def dial(self, app: AppTarget) -> ByteStream:
+        """A connection to an app. Raises: AppUnreachable."""
+        return await self.link.tunnel(app.port)
+
+    @asynccontextmanager
+    async def terminal(self, *, offset: int, follow: bool) -> AsyncIterator[Terminal]:
+        """The agent's own terminal from ``offset`` on (negative: from the end)."""
+        terminal = self._terminal_id()
+        if offset < 0:
+            async with self.link.read_terminal(terminal, 0, follow=False) as present:
+                offset = max(0, present.head + offset)
+        async with self.link.read_terminal(terminal, offset, follow=follow) as reading:
+            yield Terminal(reading.offset, reading.cols, reading.rows, reading.chunks)
+
+    async def type_terminal(self, request: models.TerminalInput) -> bool:
+        """Keystrokes and size; whether the keystrokes had been typed before."""
+        from jupyter_tasks.tasks.keystrokes import keystrokes
+
+        terminal = self._terminal_id()
+        if request.cols is not None and request.rows is not None:
+            await self.link.resize(terminal, request.cols, request.rows)
+            conversation = self.talk.conversation
+            if conversation is not None:
+                conversation.resize(request.cols, request.rows)
+        if request.data is None:
+            return False
+        data, key = keystrokes(request)
+        return not await self.link.write_terminal(terminal, data, key)
+
+    def _terminal_id(self) -> str:
+        terminal = self.talk.terminal
+        if terminal is None:
+            raise _not_yet(self._bundle)
+        return terminal
+
+    # ------------------------------------------------------------ what the workspace agent tells
+
+    async def _watch(self, link: Link, talk: Talk) -> None:
+        attempt = 0
+        while True:
+            try:
+                hello = await link.hello()
+                if hello.boot_id != self._runtime.boot_id:
+                    await self._know(boot_id=hello.boot_id, watched=0, connected=True)
+                elif not self._runtime.connected:
+                    await self._know(connected=True)
+                attempt = 0
+                async with aclosing(link.watch(0)) as events:
+                    async for event in events:
+                        await self._take_in(event, talk)
+            except LinkError as error:
+                _log.info("task %s: watch: %s", self._task_id, error.message)
+            if self._runtime.connected and attempt > 2:
+                await self._know(connected=False)
+            await self._house.clock.sleep(RETRY[min(attempt, len(RETRY) - 1)])
+            attempt += 1
+
+    async def _take_in(self, event: LinkEvent, talk: Talk) -> None:
+        match event:
+            case StateSnapshot():
+                for each in (*event.scripts, *event.apps):
+                    await self._take_in(each, talk)
+                if event.agentapi is not None:
+                    talk.register(event.agentapi)
+                await self._lifecycle(event.lifecycle, event.seq, talk)
+            case AgentAPIRegistered():
+                talk.register(event)
+            case LifecycleChanged():
+                await self._lifecycle(event.state, event.seq, talk)
+            case ScriptChanged() if event.seq > self._runtime.watched:
+                await self._script(event)
+            case AppHealth() if event.seq > self._runtime.watched:
+                await self._app(event)
+            case _:
+                pass
+
+    async def _lifecycle(self, state: str, seq: int, talk: Talk) -> None:
+        if state == "ready":
+            talk.open_gate()
+        if seq <= self._runtime.watched or state == self._runtime.lifecycle:
+            return
+        text, level = {
+            "ready": ("ready", "done"),
+            "start_error": ("A start script failed: the prompt was not given. Its log: logs --kind script.", "error"),
+            "start_timeout": ("A start script took too long: the prompt was not given.", "error"),
+        }.get(state, (state.replace("_", " "), "info"))
+
+        def work(change: Change) -> None:
+            set_stage(change.connection, self._build_id, "agent")
+            self._house.log_in(change, self._task_id, self._build_id, "agent", text, level)
+            self._runtime = set_runtime(change.connection, self._build_id, lifecycle=state, watched=seq)
+            if level == "error":
+                add_app_status(change.connection, self._task_id, _failure(text, self._build_id, change))
+
+        await self._house.change(self._task_id, work)
+
+    async def _script(self, event: ScriptChanged) -> None:
+        name = self._scripts.get(event.id, event.id)
+        text, level = {
+            "running": (f"{name}: running", "info"),
+            "ok": (f"{name}: done", "info"),
+            "timeout": (f"{name}: timed out", "error"),
+        }.get(event.status, (f"{name}: failed with exit code {event.exit}", "error"))
+
+        def work(change: Change) -> None:
+            set_stage(change.connection, self._build_id, "scripts")
+            self._house.log_in(change, self._task_id, self._build_id, "scripts", text, level)
+            self._runtime = set_runtime(change.connection, self._build_id, watched=event.seq)
+
+        await self._house.change(self._task_id, work)
+
+    async def _app(self, event: AppHealth) -> None:
+        health = {**self._runtime.apps, event.id: event.health}
+        problem = f" ({event.problem})" if event.problem else ""
+
+        def work(change: Change) -> None:
+            set_stage(change.connection, self._build_id, "apps")
+            text = f"{event.slug}: {event.health}{problem}"
+            self._house.log_in(change, self._task_id, self._build_id, "apps", text)
+            self._runtime = set_runtime(change.connection, self._build_id, apps=health, watched=event.seq)
+
+        await self._house.change(self._task_id, work)
+
+    async def _know(self, **changes: Any) -> None:
+        def work(change: Change) -> None:
+            self._runtime = set_runtime(change.connection, self._build_id, **changes)
+
+        await self._house.change(self._task_id, work)
+
+    # ------------------------------------------------------------ what the workspace asks
+
+    async def _serve(self, link: Link, service: str, handler: Any) -> None:
+        attempt = 0
+        while True:
+            try:
+                await link.serve_reverse(service, handler)
+            except LinkError as error:
+                _log.info("task %s: service %s: %s", self._task_id, service, error.message)
+            await self._house.clock.sleep(RETRY[min(attempt, len(RETRY) - 1)])
+            attempt += 1
+
+    async def _serve_workspace(self, stream: ByteStream) -> None:
+        slugs = frozenset(app.slug for agent in self._bundle.plan.agents for app in agent.apps)
+        await serve_connection(stream, WorkspaceApi(self._task_id, slugs, self._report, self._snapshot))
+
+    async def _report(self, report: Report) -> None:
+        self.talk.report(report.state, report.message, report.uri)
+
+    async def _snapshot(self, messages: str) -> None:
+        await self._house.change(
+            self._task_id,
+            lambda change: set_snapshot(change.connection, self._task_id, "agentapi", messages, change.now),
+        )
+
+    # ------------------------------------------------------------ the end
+
+    async def _lost(self) -> None:
+        reason = (
+            "The workspace's processes are gone: the machine was restarted, or they were ended from outside. "
+            "Its files are kept; resume to go on."
+        )
+        await self._house.change(self._task_id, lambda change: _pause_lost(change, self._bundle, reason))
+
+    async def _ended(self, ended: Exit) -> None:
+        self._house.capabilities.revoke(self._task_id)
+
+        def work(change: Change) -> None:
+            self._house.log_in(change, self._task_id, self._build_id, "workspace", ended.reason, "error")
+            fail_started(change.connection, self._build_id, ended.reason)
+
+        await self._house.change(self._task_id, work)
+
+
+def _pause_lost(change: Change, bundle: TaskBundle, reason: str) -> None:
+    workspace_lost(change, bundle, reason)
+
+
+def _failure(text: str, build_id: str, change: Change) -> AppStatusRow:
+    return AppStatusRow(
+        build_id=build_id,
+        state="failure",
+        message=text[:160],
+        uri="",
+        source="build",
+        since=change.now,
+        created_at=change.now,
+    )
+
+
+def _local_port(app: App) -> int:
+    """The loopback port of an app's URL; 0 where it has none."""
+    try:
+        parts = urlsplit(app.url)
+        if app.external or parts.scheme != "http" or parts.hostname not in LOOPBACK:
+            return 0
+        return parts.port or 80
+    except ValueError:
+        return 0
+
+
+def _not_yet(bundle: TaskBundle) -> Conflict:
+    return Conflict(
+        "Task is initializing.",
+        detail=f'The agent of "{bundle.task.name}" has not started yet.',
+        hint="Try again once it is active.",
+        code="task_not_active",
+    )

@@ -1,0 +1,362 @@
+"""The talk with one task's agent: from its terminal into the store, and from the user to its terminal.
+
+Owns what is written when (messages, state, attention; coalesced, at once and then at most ten times a second), and the
+order of what the agent is given: the prompt first, once and only when everything is ready, then the user's inputs as
+they were acknowledged. The algorithm is ``agentapi``'s.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from anyio.abc import ByteStream
+
+from jupyter_tasks.agentapi.conversation import Status
+from jupyter_tasks.agentapi.emulator import new_emulator
+from jupyter_tasks.agentapi.formats import agent_type, format_for
+from jupyter_tasks.agentapi.messages import Attention, Message
+from jupyter_tasks.agentapi.signals import Evidence, State
+from jupyter_tasks.agentapi.terminal import TerminalConversation
+from jupyter_tasks.errors import AgentError, LinkError, StoreError, TasksError
+from jupyter_tasks.store.journal import Change
+from jupyter_tasks.store.talk_rows import (
+    AppStatusRow,
+    ConversationRow,
+    add_app_status,
+    conversation_of,
+    messages_of,
+    set_conversation,
+    settle_input,
+    undelivered_inputs,
+    upsert_message,
+)
+from jupyter_tasks.store.task_rows import task_by_id
+from jupyter_tasks.tasks import message_json
+from jupyter_tasks.tasks.bundle import TaskBundle
+from jupyter_tasks.tasks.house import House
+from jupyter_tasks.workspaces.connection import Link
+from jupyter_tasks.workspaces.link_events import AgentAPIRegistered
+
+__all__ = ["Talk"]
+
+_log = logging.getLogger(__name__)
+
+FLUSH_EVERY = 0.1
+RETRY_EVERY = 0.5
+AGAIN_AFTER = 0.05
+
+
+@dataclass(slots=True)
+class _Unwritten:
+    """What the conversation said since the last flush."""
+
+    messages: dict[int, Message] = field(default_factory=dict)
+    evidence: Evidence | None = None
+    talk_changed: bool = False
+
+    def before(self, later: _Unwritten) -> _Unwritten:
+        """This, and what was said since."""
+        return _Unwritten(
+            {**self.messages, **later.messages},
+            later.evidence or self.evidence,
+            self.talk_changed or later.talk_changed,
+        )
+
+
+class Talk:
+    """One build's conversation. ``run`` lives in the session's task group."""
+
+    def __init__(self, bundle: TaskBundle, house: House, link: Link) -> None:
+        self._task_id = bundle.task.id
+        self._build_id = bundle.build.id
+        self._house = house
+        self._link = link
+        self._registered: AgentAPIRegistered | None = None
+        self._conversation: TerminalConversation | None = None
+        self._prompt_sent = False
+        self._open = False
+        self._unwritten = _Unwritten()
+        self._dirty = anyio.Event()
+        self._look = anyio.Event()
+        self._began = anyio.Event()
+
+    # ------------------------------------------------------------ what the session tells
+
+    def register(self, event: AgentAPIRegistered) -> None:
+        """``agentapi`` runs inside, on this terminal."""
+        if self._registered is None or self._registered.terminal != event.terminal:
+            self._registered = event
+            self._began.set()
+
+    def open_gate(self) -> None:
+        """Scripts have run and apps are healthy: the prompt may be given."""
+        self._open = True
+        self.look()
+
+    def look(self) -> None:
+        """There may be something to give to the agent."""
+        self._look.set()
+
+    def report(self, state: State, message: str, uri: str) -> None:
+        """The agent reported its state itself."""
+        if self._conversation is not None:
+            self._conversation.report(state, message, uri)
+
+    # ------------------------------------------------------------ what others ask
+
+    @property
+    def conversation(self) -> TerminalConversation | None:
+        """The conversation, once the agent has been started."""
+        return self._conversation
+
+    @property
+    def terminal(self) -> str | None:
+        """Id of the agent's terminal, once it is known."""
+        return None if self._registered is None else self._registered.terminal
+
+    async def interrupt(self) -> bool:
+        """Stop the turn that runs; False when none did. Raises: AgentError, LinkError."""
+        return self._conversation is not None and await self._conversation.interrupt()
+
+    @asynccontextmanager
+    async def connect_api(self) -> AsyncIterator[ByteStream]:
+        """A connection to the AgentAPI of this conversation. Raises: AgentError before it runs."""
+        import socket
+
+        from anyio.abc import SocketStream
+
+        near, far = socket.socketpair()
+        async with await SocketStream.from_socket(near) as ours, anyio.create_task_group() as group:
+            group.start_soon(self.serve_api, await SocketStream.from_socket(far))
+            yield ours
+            group.cancel_scope.cancel()
+
+    async def serve_api(self, stream: ByteStream) -> None:
+        """Serve AgentAPI's HTTP on a connection until its client has enough."""
+        from jupyter_tasks.agentapi.api import AgentApi
+        from jupyter_tasks.agentapi.http11 import serve_connection
+
+        conversation = self._conversation
+        if conversation is None or self._registered is None:
+            await stream.aclose()
+            return
+        app = AgentApi(conversation, agent_type=self._registered.agent_type, upload=self._upload)
+        async with app:
+            await serve_connection(stream, app)
+
+    async def _upload(self, name: str, data: bytes) -> str:
+        """Put a file that came through AgentAPI into the workspace; returns its path inside."""
+        from jupyter_tasks.tasks.uploads import upload
+
+        return await upload(self._link, name, data)
+
+    # ------------------------------------------------------------ listening (agentapi.Listener)
+
+    def on_message(self, message: Message) -> None:
+        self._unwritten.messages[message.id] = message
+        self._dirty.set()
+
+    def on_status(self, status: Status) -> None:
+        self.look()
+
+    def on_evidence(self, evidence: Evidence) -> None:
+        self._unwritten.evidence = evidence
+        self._dirty.set()
+
+    def on_attention(self, attention: Attention | None) -> None:
+        self._unwritten.talk_changed = True
+        self._dirty.set()
+
+    def on_ready(self) -> None:
+        self._unwritten.talk_changed = True
+        self._dirty.set()
+        self.look()
+
+    def on_prompt_sent(self) -> None:
+        self._prompt_sent = True
+        self._unwritten.talk_changed = True
+        self._dirty.set()
+
+    def on_error(self, text: str) -> None:
+        _log.info("task %s: %s", self._task_id, text)
+
+    # ------------------------------------------------------------ keeping it going
+
+    async def run(self) -> None:
+        """Wait for the agent, then talk with it until cancelled."""
+        await self._began.wait()
+        registered = self._registered
+        assert registered is not None  # noqa: S101 - set together with the event
+        offset = await self._begins_at(registered)
+        conversation = await self._restore(registered, offset)
+        self._conversation = conversation
+        self.look()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(conversation.run, name=f"conversation {self._task_id}")
+                group.start_soon(self._read, conversation, registered, offset, name=f"terminal {self._task_id}")
+                group.start_soon(self._write_down, name=f"transcript {self._task_id}")
+                group.start_soon(self._deliver, conversation, name=f"inputs {self._task_id}")
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._flush()
+
+    async def _begins_at(self, registered: AgentAPIRegistered) -> int:
+        """Where the recording begins: at 0, or later where it was cut."""
+        while True:
+            try:
+                async with self._link.read_terminal(registered.terminal, 0, follow=False) as reading:
+                    return reading.offset
+            except LinkError as error:
+                _log.info("task %s: terminal: %s", self._task_id, error.message)
+            await self._house.clock.sleep(RETRY_EVERY)
+
+    async def _restore(self, registered: AgentAPIRegistered, offset: int) -> TerminalConversation:
+        def load(connection: Any) -> tuple[Any, ConversationRow | None]:
+            return messages_of(connection, self._task_id), conversation_of(connection, self._task_id)
+
+        rows, talk = await self._house.journal.read(load)
+        self._prompt_sent = talk is not None and talk.prompt_sent
+        same_run = talk is not None and talk.build_id == self._build_id
+        return TerminalConversation(
+            format_for(agent_type(registered.agent_type, registered.argv)),
+            new_emulator(registered.term_width, registered.term_height),
+            self._house.clock,
+            self._write,
+            self,
+            messages=[message_json.message(row) for row in rows],
+            prompt_sent=True,
+            checkpoint=talk.checkpoint if talk is not None and same_run else None,
+            offset=offset,
+            ready_timeout=self._house.ready_timeout,
+        )
+
+    async def _write(self, data: bytes, key: str, /) -> bool:
+        assert self._registered is not None  # noqa: S101 - writes come from a conversation
+        return await self._link.write_terminal(self._registered.terminal, data, key)
+
+    async def _read(self, conversation: TerminalConversation, registered: AgentAPIRegistered, offset: int) -> None:
+        """Feed the terminal's bytes, over every loss of the link, until the agent's program has ended."""
+        while True:
+            pause = AGAIN_AFTER
+            try:
+                async with self._link.read_terminal(registered.terminal, offset, follow=True) as reading:
+                    offset = reading.offset
+                    behind = offset < reading.head
+                    if not behind:
+                        conversation.caught_up()
+                    async for chunk in reading.chunks:
+                        conversation.feed(chunk)
+                        offset += len(chunk)
+                        if behind and offset >= reading.head:
+                            behind = False
+                            conversation.caught_up()
+                    if reading.closed and offset >= reading.head:
+                        conversation.closed(reading.exit)
+                        return
+            except LinkError as error:
+                _log.info("task %s: terminal: %s", self._task_id, error.message)
+                pause = RETRY_EVERY
+            await self._house.clock.sleep(pause)
+
+    # ------------------------------------------------------------ to the agent
+
+    async def _deliver(self, conversation: TerminalConversation) -> None:
+        while True:
+            self._look = anyio.Event()
+            if self._open and conversation.ready:
+                await self._give_prompt(conversation)
+                await self._give_inputs(conversation)
+            await self._look.wait()
+
+    async def _give_prompt(self, conversation: TerminalConversation) -> None:
+        registered = self._registered
+        if self._prompt_sent or registered is None or not registered.initial_prompt:
+            return
+        row = await self._house.journal.read(lambda connection: task_by_id(connection, self._task_id))
+        if row is None:
+            return
+        try:
+            await conversation.send(row.prompt, key=f"prompt-{self._build_id}", origin="prompt")
+        except (AgentError, LinkError) as error:
+            await self._house.log(self._task_id, self._build_id, "agent", f"The prompt was not taken: {error}", "error")
+            self._prompt_sent = isinstance(error, AgentError)
+
+    async def _give_inputs(self, conversation: TerminalConversation) -> None:
+        for row in await self._house.journal.read(lambda connection: undelivered_inputs(connection, self._task_id)):
+            failure: str | None = None
+            try:
+                await conversation.send(row.text, key=f"input-{row.id}")
+            except LinkError:
+                return
+            except TasksError as error:
+                failure = str(error)
+                await self._house.log(
+                    self._task_id, self._build_id, "agent", f"A message was not taken: {error}", "error"
+                )
+            await self._house.change(
+                self._task_id,
+                lambda change, row=row, failure=failure: settle_input(change.connection, row.id, change.now, failure),  # type: ignore[misc]
+            )
+
+    # ------------------------------------------------------------ into the store
+
+    async def _write_down(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await self._flush()
+            await self._house.clock.sleep(FLUSH_EVERY)
+
+    async def _flush(self) -> None:
+        self._dirty = anyio.Event()
+        conversation, unwritten = self._conversation, self._unwritten
+        if conversation is None or not (unwritten.messages or unwritten.evidence or unwritten.talk_changed):
+            return
+        self._unwritten = _Unwritten()
+        attention = message_json.attention(conversation.attention)
+        checkpoint = dict(conversation.checkpoint())
+        prompt_sent = self._prompt_sent
+
+        def work(change: Change) -> None:
+            for message in unwritten.messages.values():
+                row = message_json.row(message)
+                upsert_message(change.connection, self._task_id, row)
+                body = {"id": row.id, "role": row.role, "time": row.time.isoformat(), "parts": row.parts}
+                change.emit("message", self._task_id, {"message_id": row.id}, live={"message": body})
+            if unwritten.evidence is not None:
+                add_app_status(
+                    change.connection, self._task_id, _app_status(unwritten.evidence, self._build_id, change)
+                )
+            talk = ConversationRow(
+                task_id=self._task_id,
+                build_id=self._build_id,
+                prompt_sent=prompt_sent,
+                attention=attention,
+                checkpoint=checkpoint,
+            )
+            set_conversation(change.connection, talk)
+
+        try:
+            await self._house.change(self._task_id, work)
+        except StoreError as error:  # a full or read-only disk: what was said is kept and written later
+            _log.warning("task %s: the conversation could not be written: %s", self._task_id, error)
+            self._unwritten = unwritten.before(self._unwritten)
+            self._dirty.set()
+
+
+def _app_status(evidence: Evidence, build_id: str, change: Change) -> AppStatusRow:
+    """An agent that is blocked waits for its user: Coder's word for that is idle; ``attention`` says the rest."""
+    return AppStatusRow(
+        build_id=build_id,
+        state="idle" if evidence.state == "blocked" else evidence.state,
+        message=evidence.text[:160],
+        uri=evidence.uri,
+        source=evidence.source,
+        since=evidence.since,
+        created_at=change.now,
+    )
