@@ -45,58 +45,16 @@ _TAIL_LINES = 6
 _TAIL_BYTES = 8 * 1024
 
 # Everything else stays behind, above all Jupyter's own tokens (JUPYTER_TOKEN, JUPYTERHUB_API_TOKEN, JPY_API_TOKEN …).
-_ALLOWED = frozenset(
-    [
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "PATH",
-        "LANG",
-        "LANGUAGE",
-        "TZ",
-        "TMPDIR",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONUTF8",
-        "PYTHONIOENCODING",
-        "PYTHONDONTWRITEBYTECODE",
-        "VIRTUAL_ENV",
-        "CONDA_PREFIX",
-        "LD_LIBRARY_PATH",
-        "JUPYTER_CONFIG_DIR",
-        "JUPYTER_CONFIG_PATH",
-        "JUPYTER_DATA_DIR",
-        "JUPYTER_PATH",
-        "JUPYTER_PLATFORM_DIRS",
-        "JUPYTER_PREFER_ENV_PATH",
-        "JUPYTER_NO_CONFIG",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "NO_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "all_proxy",
-        "no_proxy",
-        "DOCKER_HOST",
-        "DOCKER_CONTEXT",
-        "DOCKER_CONFIG",
-        "DOCKER_TLS_VERIFY",
-        "DOCKER_CERT_PATH",
-        "DBUS_SESSION_BUS_ADDRESS",
-        "ANTHROPIC_API_KEY",
-        "ANTHROPIC_BASE_URL",
-        "OPENAI_API_KEY",
-        "OPENAI_BASE_URL",
-        "GEMINI_API_KEY",
-        "GOOGLE_API_KEY",
-    ]
-)
+_NAMES = """
+    HOME USER LOGNAME SHELL PATH LANG LANGUAGE TZ TMPDIR
+    PYTHONPATH PYTHONHOME PYTHONUTF8 PYTHONIOENCODING PYTHONDONTWRITEBYTECODE VIRTUAL_ENV CONDA_PREFIX LD_LIBRARY_PATH
+    JUPYTER_CONFIG_DIR JUPYTER_CONFIG_PATH JUPYTER_DATA_DIR JUPYTER_PATH JUPYTER_PLATFORM_DIRS JUPYTER_PREFER_ENV_PATH
+    JUPYTER_NO_CONFIG SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
+    DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_TLS_VERIFY DOCKER_CERT_PATH DBUS_SESSION_BUS_ADDRESS
+    ANTHROPIC_API_KEY ANTHROPIC_BASE_URL OPENAI_API_KEY OPENAI_BASE_URL GEMINI_API_KEY GOOGLE_API_KEY
+"""
+_ALLOWED = frozenset(_NAMES.split())
 _ALLOWED_BEGINNINGS = ("LC_", "XDG_", "JUPYTER_TASKS_")
 _NEVER = frozenset({"JUPYTER_TASKS_TOKEN", "JUPYTER_TASKS_URL"})  # a client's way to an engine, not the engine's
 
@@ -119,7 +77,7 @@ def ensure_engine(timeout: float = 10.0, *, command: Sequence[str] | None = None
             return path
         info = None
     if info is None:
-        _start(path, deadline, timeout, command or (sys.executable, "-m", "jupyter_tasks", "serve", "--detached"))
+        _start(path, deadline, timeout, command or (sys.executable, "-m", "jupyter_tasks", "serve"))
     return path
 
 

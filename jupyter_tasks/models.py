@@ -28,6 +28,7 @@ __all__ = [
     "DiffFile",
     "DiffPart",
     "DiffResponse",
+    "EntitlementsResponse",
     "ErrorBody",
     "Event",
     "EventType",
@@ -541,7 +542,7 @@ class PreviewRequest(_Wire):
 
 
 class PreviewResponse(_Wire):
-    """A capability. ``path`` is relative to the server's ``…/jupyter-tasks/``; ``url`` only where ``origin`` was asked."""
+    """A capability. ``path`` is relative to the server's ``…/jupyter-tasks/``; ``url`` only where ``origin`` is asked."""
 
     app: str
     path: str
@@ -595,6 +596,18 @@ class Feature(_Wire):
     limit: int | None = None
     actual: int | None = None
     usage_period: dict[str, datetime] | None = None
+
+
+class EntitlementsResponse(_Wire):
+    """GET /entitlements, as Coder's clients read it: ``features.managed_agent_limit`` is the pool."""
+
+    features: dict[str, Feature]
+    warnings: list[str] = Field(default_factory=list)
+    errors: list[str] = Field(default_factory=list)
+    has_license: bool = False
+    trial: bool = False
+    require_telemetry: bool = False
+    refreshed_at: datetime
 
 
 class TemplateOption(_Wire):

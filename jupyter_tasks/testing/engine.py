@@ -1,7 +1,8 @@
 """A process that answers where the engine does, with ``FakeService`` behind it.
 
-Run ``python -m jupyter_tasks.testing.engine``. For tests of whoever starts, reaches or loses an engine. Like the real one it holds the lock, serves the real HTTP
-application on the real socket, and ends on SIGTERM and on a hand-over. ``--version X`` is the version that it claims.
+Run ``python -m jupyter_tasks.testing.engine``. For tests of whoever starts, reaches or loses an engine: like the real
+one it holds the lock, serves the real HTTP application on the real socket, and ends on SIGTERM and on a hand-over.
+``--version X`` is the version that it claims.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
 import httpx
 
 from jupyter_tasks import places
@@ -49,3 +50,10 @@ async def served(service: FakeService | None = None) -> AsyncIterator[House]:
         service.end_streams()
     await origin.stop()
     await server.close()
+
+
+async def settle(condition: Callable[[], object]) -> None:
+    """Wait until ``condition`` holds."""
+    with anyio.fail_after(5):
+        while not condition():  # noqa: ASYNC110 (it is the far end's state)
+            await anyio.sleep(0.01)

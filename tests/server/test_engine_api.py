@@ -8,10 +8,9 @@ import socket
 import stat
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
-from engine_house import House, served
+from engine_house import House, served, settle
 
 from jupyter_tasks import errors, models
 from jupyter_tasks.server import errors as server_errors
@@ -253,12 +252,6 @@ async def test_who_is_connected_is_counted(places: Path) -> None:
         await settle(lambda: house.activity.connections == 0)
         await house.clock.advance(5)
         assert house.activity.quiet_for() == 5
-
-
-async def settle(condition: object) -> None:
-    with anyio.fail_after(5):
-        while not condition():  # type: ignore[operator]
-            await anyio.sleep(0.01)
 
 
 async def test_the_log_holds_no_query(places: Path, caplog: pytest.LogCaptureFixture) -> None:

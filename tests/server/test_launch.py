@@ -143,7 +143,8 @@ def test_which_version_is_newer(ours: str, theirs: str, newer: bool) -> None:
 def test_the_import_is_light() -> None:
     import subprocess
 
-    program = "import sys, jupyter_tasks.launch; print(*[m for m in ('pydantic','httpx','tornado','anyio') if m in sys.modules])"
+    heavy = "('pydantic', 'httpx', 'tornado', 'anyio')"
+    program = f"import sys, jupyter_tasks.launch; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
     assert done.stdout.strip() == ""
     assert done.returncode == 0
