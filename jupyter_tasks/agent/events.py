@@ -34,10 +34,10 @@ class EventLog:
         self._watchers: set[Callable[[], object]] = set()
         self.head = 0
 
-    def add(self, kind: str, **fields: Any) -> None:
+    def add(self, event: str, **fields: Any) -> None:
         """Append one event and wake the watchers."""
         self.head += 1
-        line = encode({"seq": self.head, "type": kind, "time": now(), **fields})
+        line = encode({"seq": self.head, "type": event, "time": now(), **fields})
         self._lines.append(line)
         self._bytes += len(line)
         while len(self._lines) > KEEP or (self._bytes > KEEP_BYTES and len(self._lines) > 1):
