@@ -46,7 +46,7 @@ class Target(Protocol):
     """The terminal and the conversation, as the typing sees them."""
 
     changes: int
-    """How often the screen's text has changed."""
+    """How often the screen's text or its cursor has changed."""
 
     def takes_input(self) -> bool:
         """Whether a message may be typed now."""

@@ -37,10 +37,11 @@ def trim_end(rows: Sequence[str]) -> list[str]:
     return list(rows[:end])
 
 
-def appended(old: Sequence[str], new: Sequence[str]) -> tuple[list[str], bool]:
+def appended(old: Sequence[str], new: Sequence[str], box: Sequence[str] = ()) -> tuple[list[str], bool]:
     """The rows of ``new`` that follow what ``old`` showed.
 
-    Rows that close both screens (a status row that moved down) are no part of it.
+    Rows that close both screens (a status row that moved down) are no part of it, nor are the rows of the input box
+    that was below ``old``, where they are still there.
 
     Returns: the rows, and whether anything of ``old`` was found in ``new``; if not, the rows are all of ``new``.
     """
@@ -51,6 +52,11 @@ def appended(old: Sequence[str], new: Sequence[str]) -> tuple[list[str], bool]:
     if run is None:
         return new, False
     rest, left = new[run.end :], old[run.end + run.shift :]
+    if not left:
+        same = 0
+        while same < min(len(rest), len(box)) and rest[same] == box[same]:
+            same += 1
+        rest = rest[same:]
     while rest and left and rest[-1] == left[-1]:
         rest.pop()
         left.pop()

@@ -32,7 +32,7 @@ from jupyter_tasks.agentapi.formats.base import Format, menu
 from jupyter_tasks.agentapi.messages import Attention, Message, Option
 from jupyter_tasks.agentapi.pulse import Pulse
 from jupyter_tasks.agentapi.signals import Evidence, Signals, State, plain
-from jupyter_tasks.agentapi.transcript import Transcript
+from jupyter_tasks.agentapi.transcript import Anchor, Transcript
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import AgentError, LinkError
 
@@ -92,8 +92,9 @@ class TerminalConversation:
         self._transcript = Transcript(format, messages, frozen)
         if checkpoint is None:
             self._transcript.freeze()
-        self._pending: tuple[list[str], int, datetime] | None = None
+        self._pending: tuple[Anchor, int, datetime] | None = None
         self._lines: list[str] = []
+        self._cursor = emulator.cursor
         self._typing = self._closed = self._forced = False
         self._dirty_since: float | None = None
         started = clock.monotonic()
@@ -184,7 +185,7 @@ class TerminalConversation:
         """See ``Conversation``."""
         if self._closed:
             return
-        self._snapshot()
+        self._snapshot(crashed=exit_code != 0)
         self._closed = True
         self._signals.exited(exit_code)
         self._delivery.end(
@@ -277,15 +278,18 @@ class TerminalConversation:
             self._signals.observe("stability", "idle")
         self._decide()
 
-    def _snapshot(self) -> None:
+    def _snapshot(self, *, crashed: bool = False) -> None:
         """Look at the screen: is it another one, does it show readiness, what does it add to the message?"""
         self._snapshot_at = self._clock.monotonic()
         self._dirty_since = None
-        lines = self._emulator.lines()
-        if lines == self._lines:
+        lines, cursor = self._emulator.lines(), self._emulator.cursor
+        if lines != self._lines or cursor != self._cursor:
+            self._cursor = cursor
+            self.changes += 1
+            self._pulse.beat()
+        if lines == self._lines and not crashed:
             return
         self._lines = lines
-        self.changes += 1
         self._changed_at = self._fed_at
         self._signals.observe("stability", "working")
         rows = self._emulator.rows()
@@ -296,10 +300,9 @@ class TerminalConversation:
             self._signals.observe("marker", marker.state, marker.kind if marker.state == "blocked" else None)
         if not self._ready and self._format.ready(rows):
             self._become_ready()
-        message = None if self._typing else self._transcript.look(lines, self._clock.now())
+        message = None if self._typing else self._transcript.look(lines, self._clock.now(), crashed=crashed)
         if message is not None:
             self._listeners.on_message(message)
-        self._pulse.beat()
 
     def _become_ready(self) -> None:
         self._ready = True

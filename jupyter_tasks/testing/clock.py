@@ -12,9 +12,11 @@ from datetime import datetime, timedelta, timezone
 
 import anyio
 import anyio.lowlevel
-from anyio import wait_all_tasks_blocked
 
 __all__ = ["FakeClock"]
+
+_ROUNDS = 40
+"""Turns of the event loop after which what was set off has come to rest: more than any chain of waits is long."""
 
 
 class FakeClock:
@@ -55,12 +57,17 @@ class FakeClock:
 
     async def advance(self, seconds: float) -> None:
         """Let so much time pass, and wait until every task waits again."""
-        await wait_all_tasks_blocked()
+        await _settle()
         end = self._elapsed + seconds
         while self._sleepers and self._sleepers[0][0] <= end + 1e-9:
             self._elapsed = max(self._elapsed, self._sleepers[0][0])
             while self._sleepers and self._sleepers[0][0] <= self._elapsed:
                 heapq.heappop(self._sleepers)[2].set()
-            await wait_all_tasks_blocked()
+            await _settle()
         self._elapsed = end
-        await wait_all_tasks_blocked()
+        await _settle()
+
+
+async def _settle() -> None:
+    for _ in range(_ROUNDS):
+        await anyio.lowlevel.checkpoint()

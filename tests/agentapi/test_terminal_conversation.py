@@ -167,11 +167,11 @@ async def test_the_same_key_is_the_same_message(clock: FakeClock) -> None:
         assert texts(conversation.messages)[1:] == [("user", "once"), ("agent", "You said once.")]
 
 
-@pytest.mark.parametrize("text", ["", " \n\t", "\x1b\x03"])
-async def test_an_empty_message_is_refused(clock: FakeClock, text: str) -> None:
+async def test_an_empty_message_is_refused(clock: FakeClock) -> None:
     async with talking(Agent(), clock) as (conversation, _):
-        with pytest.raises(InvalidInput, match="empty"):
-            await conversation.send(text, key="k")
+        for text in ("", " \n\t", "\x1b\x03"):
+            with pytest.raises(InvalidInput, match="empty"):
+                await conversation.send(text, key="k")
 
 
 async def test_text_cannot_end_the_paste(clock: FakeClock) -> None:
@@ -354,7 +354,7 @@ async def test_exit_outranks_everything(clock: FakeClock) -> None:
     agent = Agent()
     async with talking(agent, clock) as (conversation, _):
         await greeted(agent, clock)
-        agent.show("\x1b]7501;state=working\x1b\\last words\n")
+        agent.show("\x1b]7501;state=working\x1b\\\nlast words\n")
         conversation.closed(3)
         assert (conversation.state.state, conversation.state.source) == ("failure", "exit")
         assert "3" in conversation.state.text
@@ -451,7 +451,7 @@ async def test_a_cut_recording_freezes_what_was_said(clock: FakeClock) -> None:
 async def test_a_full_screen_program_with_its_box_at_the_bottom(clock: FakeClock) -> None:
     """As Claude Code draws today: alternate screen, answer at the top, box at the last rows, a status row between."""
     agent = Agent()
-    agent.answer = lambda text: None
+    agent.echo = agent.reacts = False
     box = "\x1b[37;1H" + "─" * 60 + "\x1b[38;1H❯ \x1b[K\x1b[39;1H" + "─" * 60 + "\x1b[40;1H  ? for shortcuts"
     async with talking(agent, clock, format="claude") as (conversation, _), anyio.create_task_group() as group:
         agent.show("\x1b[?1049h\x1b[HWelcome to the agent" + box)

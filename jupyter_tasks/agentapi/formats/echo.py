@@ -35,12 +35,19 @@ def remove_user_input(text: str, user: str, tail: EchoTail = no_tail) -> str:
     if not prefix:
         return text
     window = min(max(_WINDOW, sum(1 for line in shown_lines if line <= _WINDOW_LINES)), len(shown))
+    lines = text.split("\n")
     start = shown[:window].find(prefix)
+    while start >= 0 and not _may_begin(shown, shown_lines, start):
+        start = shown[:window].find(prefix, start + 1)
     if start < 0:
         return text
-    lines = text.split("\n")
     last = shown_lines[_end_of_echo(shown, typed, start)]
     return "\n".join(lines[last + 1 + tail(lines, last) :])
+
+
+def _may_begin(shown: str, lines: list[int], at: int) -> bool:
+    """Whether typed text can begin here: at a line's start or after a prompt, not in the middle of a sentence."""
+    return not at or lines[at - 1] != lines[at] or not shown[at - 1].isalnum()
 
 
 def _end_of_echo(shown: str, typed: str, at: int) -> int:
