@@ -56,7 +56,8 @@ def show(diff: DiffResponse, form: str) -> None:
 
 def _patch(patch: str) -> None:
     if not sys.stdout.isatty():
-        click.echo(patch, nl=not patch.endswith("\n"))  # as it is: git apply wants every byte
+        # as it is, for git apply: click would take escape sequences out of text, not out of bytes
+        click.echo(patch.encode("utf-8", "surrogateescape"), nl=not patch.endswith("\n"))
         return
     for line in patch.removesuffix("\n").split("\n"):
         style = next((style for start, style in _COLOURS if line.startswith(start)), {})

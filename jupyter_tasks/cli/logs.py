@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -103,7 +102,7 @@ def _final(client: Client, task: Task, kind: str) -> list[TaskLogEntry]:
 def _rows(entries: list[TaskLogEntry], shape: Shape, headed: bool) -> None:
     if shape.json:
         for entry in entries:
-            click.echo(json.dumps(entry.model_dump(mode="json"), ensure_ascii=False))
+            click.echo(output.as_json(entry))
         return
     text = output.table(entries, shape.columns, shape.cells)
     click.echo(text.split("\n", 1)[1] if headed else text)

@@ -19,7 +19,7 @@ import click
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["clean", "duration", "print_json", "stamp", "styled", "table"]
+__all__ = ["as_json", "clean", "duration", "print_json", "stamp", "styled", "table"]
 
 T = TypeVar("T")
 
@@ -57,7 +57,13 @@ def duration(seconds: float) -> str:
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
     """A value of the wire as indented JSON."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+    click.echo(as_json(value, indent=2))
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """The same as a string; what a terminal would obey is escaped."""
+    text = json.dumps(_plain(value), indent=indent, ensure_ascii=False)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def table(rows: Sequence[T], columns: Sequence[str], cells: Mapping[str, Callable[[T], str]]) -> str:

@@ -35,7 +35,8 @@ _PRESET_CELLS = {
 def templates_command(ctx: click.Context) -> None:
     """List templates, or show one."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_command, shape=Shape(False, ["name", "display name", "description"], _CELLS))
+        with list_command.make_context("list", [], parent=ctx) as inner:
+            list_command.invoke(inner)
 
 
 @templates_command.command("list")
