@@ -188,6 +188,9 @@ class PreviewHandler(PreviewRelay):
 
     async def prepare(self) -> None:
         self.locate()
+        self.leads_to = self.tasks.preview(self.capability)
+        if self.leads_to is None:
+            raise NotFound("There is no such preview.", hint="It may have ended: open it again from the task.")
         agreed = preview_rules.preflight(self.arrived) if self.request.method == "OPTIONS" else None
         if agreed is not None:
             for name, value in agreed:
@@ -209,10 +212,9 @@ class PreviewHandler(PreviewRelay):
         self.inner = rest if rest.startswith("/") else f"/{rest}"
 
     async def dial(self) -> ByteStream:
-        target = self.tasks.preview(self.capability)
-        if target is None:
-            raise NotFound("There is no such preview.", hint="It may have ended: open it again from the task.")
-        return await target.dial()
+        if self.leads_to is None:
+            raise NotFound("There is no such preview.")
+        return await self.leads_to.dial()
 
     def target(self) -> str:
         return self.inner

@@ -45,11 +45,13 @@ async def served(service: FakeService | None = None) -> AsyncIterator[House]:
     path = places.engine_socket()
     server.bind_socket(path)
     transport = httpx.AsyncHTTPTransport(uds=str(path))
-    async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=20) as client:
-        yield House(service, client, origin, activity, clock, path, handovers)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=20) as client:
+            yield House(service, client, origin, activity, clock, path, handovers)
+    finally:
         service.end_streams()
-    await origin.stop()
-    await server.close()
+        await origin.stop()
+        await server.close()
 
 
 async def settle(condition: Callable[[], object]) -> None:
