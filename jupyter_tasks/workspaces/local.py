@@ -45,7 +45,7 @@ from jupyter_tasks.workspaces.sandbox_command import INSIDE
 
 __all__ = ["LocalProvisioner", "WaitReady"]
 
-WaitReady = Callable[[LinkAddress, str, float], Awaitable[None]]
+WaitReady = Callable[[LinkAddress, str, float, Clock], Awaitable[object]]
 """Returns when the workspace agent behind the address answers ``hello`` to the token. Raises: LinkError after so many
 seconds."""
 
@@ -54,10 +54,10 @@ _T = TypeVar("_T")
 _READY_TIMEOUT = 30.0
 
 
-async def _wait_ready(address: LinkAddress, token: str, timeout: float) -> None:
+async def _wait_ready(address: LinkAddress, token: str, timeout: float, clock: Clock) -> object:
     from jupyter_tasks.workspaces.connection import Link
 
-    await Link(address, token).wait_ready(timeout)
+    return await Link(address, token, clock=clock).wait_ready(timeout)
 
 
 def _archive() -> Path:
@@ -141,10 +141,12 @@ class LocalProvisioner(Configurable):
             if record is not None and record.build_id != ref.build_id:
                 await self._end(folder, Exit(reason="Another build of the workspace was started."))
                 record = None
+            if record is not None and not await self._still_good(folder, record):
+                record = None
             if record is None:
                 record = await self._make(folder, ref, plan, progress)
-            await progress("Waiting for the workspace agent")
-            await self._ready(folder, record)
+                await progress("Waiting for the workspace agent")
+                await self._ready(folder, record)
         return record.running(folder.link)
 
     async def find(self, workspace_id: str) -> RunningWorkspace | None:
@@ -342,6 +344,14 @@ class LocalProvisioner(Configurable):
             ports=ports,
         )
 
+    async def _still_good(self, folder: WorkspaceFolder, record: RunRecord) -> bool:
+        """Whether a run that was found answers; an engine that died before it gave the token leaves one that ends."""
+        try:
+            await self._ready(folder, record)
+        except WorkspaceFailed:
+            return False
+        return True
+
     async def _ready(self, folder: WorkspaceFolder, record: RunRecord) -> None:
         """Wait until the agent answers; fail at once when it ends before. Raises: WorkspaceFailed."""
         failed: WorkspaceFailed | None = None
@@ -360,7 +370,7 @@ class LocalProvisioner(Configurable):
 
             tasks.start_soon(ended)
             try:
-                await self._wait_ready(LinkAddress(socket=folder.link), record.token, _READY_TIMEOUT)
+                await self._wait_ready(LinkAddress(socket=folder.link), record.token, _READY_TIMEOUT, self._clock)
             except LinkError as error:
                 failed = WorkspaceFailed(f"The agent of the workspace {folder.id} does not answer: {error.message}")
             tasks.cancel_scope.cancel()
