@@ -165,7 +165,7 @@ class Card {
       ["task summary status since problem", () => this.header()],
       ["messages cut", () => this.conversation()],
       ["attention task summary", () => this.asking()],
-      ["task summary status state diff_stat", () => this.controls()],
+      ["task summary status state diff_stat messages attention", () => this.controls()],
     ]) {
       for (const trait of traits.split(" ")) this.listen(`change:${trait}`, update);
       update();
@@ -309,6 +309,8 @@ class Card {
     if (stat.files) {
       this.stat.append(`${stat.files} file${stat.files === 1 ? "" : "s"} changed `, h("span", { className: "jp-Tasks-added", textContent: `+${stat.additions}` }), " ", h("span", { className: "jp-Tasks-deleted", textContent: `−${stat.deletions}` }));
     }
+    const below = [this.list, this.attention, this.composer, this.previewButton, this.interruptButton, this.pauseButton, this.resumeButton];
+    this.root.classList.toggle("jp-Tasks-bare", below.every((node) => node.hidden) && !stat.files);
   }
 
   // ------------------------------------------------------------ what is done
