@@ -14,9 +14,12 @@ pytest_plugins = ["pytest_jupyter.jupyter_server"]
 _REQUIRED = {word for word in os.environ.get("JUPYTER_TASKS_TEST_REQUIRE", "").split(",") if word}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def anyio_backend() -> str:
-    """Every async test runs on asyncio, as the product does."""
+    """Every async test runs on asyncio, as the product does.
+
+    For every test, because pytest-jupyter collects async tests before anyio has said which of them are its own.
+    """
     return "asyncio"
 
 
