@@ -76,7 +76,6 @@ def report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         return PIPE
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        click.echo("", err=True)
         return INTERRUPTED
     if isinstance(error, click.ClickException):
         error.show()

@@ -60,6 +60,12 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - for the type checker
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would make some code of its own of it, another in each version
+            raise click.exceptions.Exit(errors.PIPE) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         short = {full: alias for alias, full in _ALIASES.items() if full != "templates"}
         rows = [(f"{n}, {short[n]}" if n in short else n, line) for n, (_, line) in _COMMANDS.items()]

@@ -24,7 +24,7 @@ from jupyter_tasks.cli.main import main
 from jupyter_tasks.server.app import make_app
 from jupyter_tasks.server.listening import EngineServer
 from jupyter_tasks.server.preview_origin import PreviewOrigin
-from jupyter_tasks.testing.service import FakeService
+from jupyter_tasks.testing.service import FakeService, FakeTerminal
 
 PURPLE = models.DiffResponse(
     files=[
@@ -39,6 +39,23 @@ PURPLE = models.DiffResponse(
 
 
 @dataclass(eq=False)
+class Live:
+    """Some bytes, then more as they come."""
+
+    kept: FakeTerminal
+    more: Any
+
+    def __post_init__(self) -> None:
+        self.offset, self.cols, self.rows = self.kept.offset, self.kept.cols, self.kept.rows
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self.kept:
+            yield chunk
+        async for chunk in self.more:
+            yield chunk
+
+
+@dataclass(eq=False)
 class Scripted(FakeService):
     """A service whose agent plays a part: ``on_create`` runs in the background after each create."""
 
@@ -48,6 +65,11 @@ class Scripted(FakeService):
     failures: list[Exception] = field(default_factory=list)
     handovers: int = 0
     group: Any = None
+    followed: anyio.Event = field(default_factory=anyio.Event)
+    """Somebody reads events."""
+    keyboard: Any = None
+    terminal_live: Any = None
+    """Both ends of a stream of chunks that come after ``terminal_bytes`` while followed; see ``go_live``."""
 
     def _may_fail(self) -> None:
         if self.failures:
@@ -81,6 +103,23 @@ class Scripted(FakeService):
     async def logs(self, user: str, task: str, kind: models.LogKind) -> models.TaskLogsResponse:
         self._find(task)
         return models.TaskLogsResponse(logs=self.entries) if kind != "chat" else await super().logs(user, task, kind)
+
+    @asynccontextmanager
+    async def events(
+        self, *, after: int | None, task_id: str | None = None
+    ) -> AsyncIterator[AsyncIterator[models.Event]]:
+        async with super().events(after=after, task_id=task_id) as found:
+            self.followed.set()
+            yield found
+
+    @asynccontextmanager
+    async def terminal(self, user: str, task: str, *, offset: int, follow: bool) -> AsyncIterator[Any]:
+        async with super().terminal(user, task, offset=offset, follow=follow) as found:
+            yield Live(found, self.terminal_live) if follow and self.terminal_live is not None else found
+
+    def go_live(self) -> None:
+        """From now on a terminal does not end by itself."""
+        self.keyboard, self.terminal_live = anyio.create_memory_object_stream[bytes](10)
 
     # ------------------------------------------------------------ what an agent and a build do
 
@@ -171,6 +210,9 @@ async def _served() -> AsyncIterator[Scripted]:
         service.group = group
         yield service
         service.end_streams()
+        for end in (service.keyboard, service.terminal_live):
+            if end is not None:
+                end.close()
         group.cancel_scope.cancel()
     await origin.stop()
     await server.close()

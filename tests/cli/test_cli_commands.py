@@ -187,7 +187,7 @@ def test_list_has_coders_columns_and_json(shell: Shell) -> None:
     done = shell.run("ls")
     heading, row = done.out.splitlines()
     assert heading.split("  ")[0].strip() == "NAME"
-    assert [word for word in heading.replace("STATE CHANGED", "STATE_CHANGED").split()] == [
+    assert heading.replace("STATE CHANGED", "STATE_CHANGED").split() == [
         "NAME", "STATUS", "STATE", "STATE_CHANGED", "MESSAGE",
     ]  # fmt: skip
     assert row.split()[:3] == ["purple", "active", "idle"]
@@ -224,8 +224,7 @@ def test_status_watch_prints_a_row_at_each_change(shell: Shell) -> None:
     shell.do(shell.service.become, task, "working", **ready)
 
     async def part() -> None:
-        while not shell.service._readers:
-            await anyio.sleep(0.01)
+        await shell.service.followed.wait()
         shell.service.become(task, "working", queue_position=None)
         shell.service.become(task, "complete")
 
@@ -370,8 +369,7 @@ def test_logs_follow_until_the_task_is_paused(shell: Shell) -> None:
     shell.portal.call(shell.service.send, "me", task.id, "one")
 
     async def part() -> None:
-        while not shell.service._readers:
-            await anyio.sleep(0.01)
+        await shell.service.followed.wait()
         await shell.service.send("me", task.id, "two")
         await shell.service.send("me", task.id, "three")
         await shell.service.pause("me", task.id)
