@@ -20,7 +20,8 @@ Traits, all set by the kernel only (a front end never writes one):
 
 Messages from the front end (custom, answered off the main thread; ``send`` with the same ``key`` is said once):
 
-    {kind: "tasks:do", id, action, key, text?, app?}     action: send, interrupt, pause, resume, preview, refresh
+    {kind: "tasks:do", id, action, key, text?, app?}     action: send, press (text = keys for the agent's terminal),
+                                                         interrupt, pause, resume, preview, refresh
     {kind: "tasks:done", id, ok, error?, hint?, value?}  the answer; ``preview``'s value is {url, expires_at}
 
 A preview's address is a secret: it only ever is in such an answer, never in a trait. Observers run in the follower's
@@ -30,6 +31,7 @@ message is sent: nothing that the user clicks then waits for a busy kernel.
 
 from __future__ import annotations
 
+import base64
 import pathlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -127,6 +129,12 @@ async def _send(client: AsyncClient, task: str, request: dict[str, Any]) -> None
     await client.send(task, str(request.get("text", "")), key=str(key) if key else None)
 
 
+async def _press(client: AsyncClient, task: str, request: dict[str, Any]) -> None:
+    data = base64.b64encode(str(request.get("text", "")).encode()).decode()
+    key = request.get("key")
+    await client.type_terminal(task, models.TerminalInput(data=data, key=str(key) if key else None))
+
+
 async def _interrupt(client: AsyncClient, task: str, _: dict[str, Any]) -> bool:
     return await client.interrupt(task)
 
@@ -151,6 +159,7 @@ async def _refresh(client: AsyncClient, task: str, _: dict[str, Any]) -> None:
 
 _ACTIONS: dict[str, Callable[[AsyncClient, str, dict[str, Any]], Awaitable[object]]] = {
     "send": _send,
+    "press": _press,
     "interrupt": _interrupt,
     "pause": _pause,
     "resume": _resume,

@@ -98,6 +98,8 @@ def test_buttons_of_hosts_without_a_server(
 ) -> None:
     assert answers.ask(until, action="send", text="hi")["ok"]
     assert notebook_engine.service.calls[-1][3:] == ("hi", "k")
+    assert answers.ask(until, action="press", text="1")["ok"]
+    assert notebook_engine.service.calls[-1] == ("type", models.TerminalInput(data="MQ==", key="k"))
     assert answers.ask(until, action="interrupt")["value"] is False
     assert answers.ask(until, action="pause")["ok"]
     until(lambda: card.status == "paused")

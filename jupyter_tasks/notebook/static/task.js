@@ -37,6 +37,10 @@ function key() {
   return globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
 }
 
+function base64(text) {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
 function cookie(name) {
   // the last one wins, as in JupyterLab's own ServerConnection
   const found = document.cookie.split("; ").filter((part) => part.startsWith(`${name}=`)).pop();
@@ -67,6 +71,7 @@ async function overServer(server, task, action, args) {
     interrupt: ["interrupt", {}],
     pause: ["pause", {}],
     resume: ["resume", {}],
+    press: ["terminal", { data: base64(args.text ?? ""), key: args.key }],
     preview: ["preview", args.app ? { app: args.app } : {}],
   };
   const [path, body] = calls[action];
@@ -282,13 +287,15 @@ class Card {
     const attention = this.get("attention");
     this.attention.hidden = !attention.text;
     if (this.attention.hidden) return;
-    const options = this.can("send") ? attention.options ?? [] : [];
-    const json = JSON.stringify([attention, options]);
+    // over ACP an option is an answer of its own; in a terminal it is the key that the agent's menu waits for
+    const way = this.can("permissions") ? "send" : "press";
+    const options = this.can(way === "send" ? "send" : "terminal") ? attention.options ?? [] : [];
+    const json = JSON.stringify([attention, options, way]);
     if (json === this.asked) return;
     this.asked = json;
     this.attention.replaceChildren(
       h("div", { className: "jp-Tasks-text", textContent: attention.text }),
-      ...options.map((option) => h("button", { type: "button", textContent: option.label, className: option.kind?.startsWith("reject") ? "" : "jp-Tasks-primary", onclick: () => this.act("send", { text: option.id || option.label }) })),
+      ...options.map((option) => h("button", { type: "button", textContent: option.label, className: option.kind?.startsWith("reject") ? "" : "jp-Tasks-primary", onclick: () => this.act(way, { text: option.id || option.label }) })),
     );
   }
 
