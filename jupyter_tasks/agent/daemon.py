@@ -123,7 +123,10 @@ class Agent:
             self._enter("ready")
 
     def stop(self, timeout: float, done: Callable[[], object]) -> None:
-        """Run the stop scripts, end every process, call ``done()``, leave the loop. Asked twice, it happens once."""
+        """Run the stop scripts, end every process, call ``done()``, leave the loop. Asked twice, it happens once.
+
+        ``timeout``: seconds for the stop scripts; processes get as long, at most 5 s, between TERM and KILL.
+        """
         self._stopped.append(done)
         if self.lifecycle in ("shutting_down", "off"):
             return
@@ -137,7 +140,7 @@ class Agent:
         def end() -> None:
             if pending:
                 pending.clear()
-                self.processes.end_all(STOP_GRACE, self._off)
+                self.processes.end_all(min(STOP_GRACE, max(0.1, timeout)), self._off)
 
         self.loop.later(timeout, end)
         self.scripts.stop(scripts, end)

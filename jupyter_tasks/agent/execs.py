@@ -11,7 +11,7 @@ import signal
 import struct
 
 from .spawn import kill_group
-from .streams import Stream, ignore
+from .streams import Stream
 from .wire import Refused, encode
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ class Exec:
         if self._timeout:
             self._timer = self._loop.later(self._timeout, self._overdue)
         self._stream.on_data = self._received
-        self._stream.on_eof = ignore  # a client may half-close and still wait for the exit
+        self._stream.on_eof = self._stream.close  # stdin has a frame for its end: this is the caller gone
         self._stream.on_drain = self._drained
         self._stream.on_close = self._abandoned
         self._stream.resume()

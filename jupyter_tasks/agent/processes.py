@@ -56,7 +56,7 @@ class Processes:
         deadline = _Deadline(self.loop, grace)
 
         def look() -> None:
-            self._groups = {group for group in self._groups if kill_group(group, 0)}
+            self._groups = _living({group for group in self._groups if kill_group(group, 0)})
             alive = bool(self._groups or self.loop.children)
             if alive and not deadline.passed:
                 self.loop.later(0.02, look)
@@ -77,6 +77,24 @@ class Processes:
                 os.kill(-1, number)
             except OSError:
                 pass
+
+
+def _living(groups: set[int]) -> set[int]:
+    """Those groups that have a member which is not a zombie; an idle init may leave those around for seconds."""
+    if not groups or not os.path.isdir("/proc/self"):
+        return groups
+    found: set[int] = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                    # behind the program's name, which may hold anything: state, parent, group
+                    fields = file.read(4096).rpartition(")")[2].split()
+            except OSError:
+                continue
+            if len(fields) > 2 and fields[0] not in "ZX" and int(fields[2]) in groups:
+                found.add(int(fields[2]))
+    return found
 
 
 class _Deadline:

@@ -77,17 +77,23 @@ class Service:
             sock, _address = listener.accept()
         except OSError:
             return
-        if len(self._waiting) >= MOST_WAITING:
-            sock.close()
-            return
         client = Stream.of(self._loop, sock)
         timer = self._loop.later(PATIENCE, client.close)
         client.on_close = lambda: self._gone(client)
         self._waiting.append((client, timer))
+        if len(self._waiting) >= MOST_WAITING:
+            for one in self._listeners:  # later ones wait in the kernel's queue
+                self._loop.unwatch(one.fileno())
         self._match()
 
     def _gone(self, client: Stream) -> None:
         self._waiting = deque(entry for entry in self._waiting if entry[0] is not client)
+        self._resume()
+
+    def _resume(self) -> None:
+        if len(self._waiting) < MOST_WAITING:
+            for listener in self._listeners:
+                self._watch(listener)
 
     def _match(self) -> None:
         while self._waiting and self._parked:
@@ -96,6 +102,7 @@ class Service:
             engine = self._parked.popleft()
             engine.write(b"\x01")
             relay(engine, client)
+        self._resume()
 
 
 class Services:

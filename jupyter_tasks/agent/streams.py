@@ -7,6 +7,7 @@ joins two streams so that the slower one slows the faster. It does not know what
 from __future__ import annotations
 
 import os
+import select
 import socket
 
 from .loop import READ, WRITE, Loop
@@ -79,6 +80,12 @@ class Stream:
         """Deliver nothing for now: the kernel's buffer fills, then the far side waits."""
         self._wants_read = False
         self._update()
+
+    def hung_up(self) -> bool:
+        """After ``on_eof``: whether the far side has closed altogether (only a unix socket can tell)."""
+        poll = select.poll()
+        poll.register(self._fd, 0)
+        return not self.closed and bool(poll.poll(0))
 
     # writing
 
@@ -222,7 +229,13 @@ def _carry(source: Stream, target: Stream) -> None:
         if target.full:
             source.pause()
 
+    def ended() -> None:
+        if source.hung_up():
+            source.close()  # not only silent but gone: an answer would reach nobody
+        else:
+            target.end()
+
     source.on_data = forward
-    source.on_eof = target.end
+    source.on_eof = ended
     source.on_close = target.finish
     target.on_drain = source.resume

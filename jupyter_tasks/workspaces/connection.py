@@ -101,7 +101,7 @@ class Link:
                 if left <= 0:
                     raise
             await self._clock.sleep(min(pause, left))
-            pause = min(2 * pause, 0.1)
+            pause = min(2 * pause, 0.03)
 
     async def start(self, manifest: Mapping[str, object]) -> bool:
         """Begin a build (``workspaces.manifest``). Returns: whether this very build was begun before.
