@@ -41,7 +41,7 @@ __all__ = [
     "TupleLiteral",
     "Unary",
     "Wrap",
-    "walk",
+    "children",
 ]
 
 
@@ -270,18 +270,16 @@ class Block(Node):
         return Place(self.source, self.start, self.header_end)
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """``node`` and everything below it, outer first."""
-    stack: list[Any] = [node]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Node):
-            yield item
-            stack.extend(getattr(item, name) for name in reversed(_CHILDREN[type(item)]))
-        elif isinstance(item, tuple):
-            stack.extend(reversed(item))
-        elif isinstance(item, dict):
-            stack.extend(reversed(list(item.values())))
+def children(node: Node) -> Iterator[Node]:
+    """The nodes right below ``node``, in order."""
+    for name in _CHILDREN[type(node)]:
+        found: Any = getattr(node, name)
+        if isinstance(found, Node):
+            yield found
+        elif isinstance(found, dict):
+            yield from found.values()
+        elif found is not None:
+            yield from found
 
 
 _CHILDREN: dict[type, tuple[str, ...]] = {

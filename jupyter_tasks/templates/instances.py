@@ -1,0 +1,427 @@
+"""Modules and resources come to life: declarations -> instances with values.
+
+Owns names (var, local, module, data, resource, path, each, count), laziness with memory, cycle detection, ``count``
+and ``for_each``, variables with their types and validations, outputs. What a resource type means is the provider's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from jupyter_tasks.errors import Diagnostic
+from jupyter_tasks.templates.configuration import ModuleConfig, ModuleDeclaration, ResourceDeclaration, load_module
+from jupyter_tasks.templates.hcl import nodes
+from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, did_you_mean
+from jupyter_tasks.templates.hcl.evaluate import Budget, Scope, evaluate
+from jupyter_tasks.templates.hcl.functions import FunctionContext
+from jupyter_tasks.templates.hcl.values import (
+    NUMBER,
+    UNKNOWN,
+    ConversionError,
+    ObjectValue,
+    SetValue,
+    TupleValue,
+    Value,
+    convert,
+    is_number,
+    type_name,
+    type_of,
+)
+from jupyter_tasks.templates.modules import ModuleSource, locate
+from jupyter_tasks.templates.provider import find_kind, unsupported
+from jupyter_tasks.templates.provider.schema import Decoded, Draft, Facts, decode
+from jupyter_tasks.templates.tree import Tree
+from jupyter_tasks.templates.variables import VariableReader
+
+__all__ = ["Instance", "ModuleInstance", "Run"]
+
+_MAX_MODULE_DEPTH = 12
+_MAX_INSTANCES = 1_000
+_META = frozenset({"count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection"})
+_MODULE_META = frozenset({"source", "version", "providers", "count", "for_each", "depends_on"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One resource instance. ``values`` holds what was written and what the provider computed."""
+
+    address: str
+    declaration: ResourceDeclaration
+    decoded: Decoded
+    values: ObjectValue
+
+
+@dataclass(slots=True)
+class Run:
+    """One evaluation of one template: what its modules share. Findings are kept in order, each once."""
+
+    tree: Tree
+    facts: Facts
+    sources: ModuleSource
+    functions: FunctionContext
+    variables: VariableReader
+    budget: Budget = field(default_factory=Budget)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    declared: list[ResourceDeclaration] = field(default_factory=list)
+    problems: dict[Diagnostic, None] = field(default_factory=dict)
+    errors: list[HclError] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+    active: list[tuple[object, str]] = field(default_factory=list)
+
+    def attempt(self, work: Callable[[], object]) -> None:
+        """Do ``work``; keep what it finds wrong and go on."""
+        try:
+            work()
+        except HclError as problem:
+            self.errors.append(problem)
+            self.problems.update(dict.fromkeys(problem.diagnostics))
+
+
+_Result = tuple[Value, HclError | None]
+_Local = Mapping[str, Value]
+
+
+class ModuleInstance:
+    """One instance of a module: gives names their values, each computed once, when it is first needed."""
+
+    def __init__(
+        self,
+        run: Run,
+        config: ModuleConfig,
+        address: str = "",
+        arguments: Mapping[str, tuple[nodes.Attribute, Scope]] | None = None,
+        depth: int = 0,
+    ) -> None:
+        self.run = run
+        self.config = config
+        self.address = address
+        self.depth = depth
+        self.arguments = arguments
+        self._memory: dict[object, _Result] = {}
+        self._children: dict[str, list[tuple[Value, ModuleInstance]]] = {}
+        run.declared += config.resources.values()
+        run.problems.update(dict.fromkeys(config.diagnostics))
+
+    def scope(self, block: nodes.Block | nodes.Attribute, local: _Local | None = None) -> Scope:
+        """Where the expressions of ``block`` are evaluated."""
+        return Scope(self, block.source, self.run.functions, self.run.budget, local or {})
+
+    def evaluate_all(self) -> None:
+        """Compute everything that is declared, gathering what is wrong in the run."""
+        attempt = self.run.attempt
+        for name in self.config.variables:
+            attempt(lambda n=name: self._variable(n))  # type: ignore[misc]
+            attempt(lambda n=name: self.run.variables.validate(self.config.variables[n], self.scope(self.config.variables[n])))  # type: ignore[misc]
+        for name in self.config.locals:
+            attempt(lambda n=name: self._local(n))  # type: ignore[misc]
+        for address in self.config.resources:
+            attempt(lambda a=address: self._resource(self.config.resources[a]))  # type: ignore[misc]
+        for name in self.config.modules:
+            attempt(lambda n=name: self._module(n))  # type: ignore[misc]
+            for _, child in self._children.get(name, ()):
+                child.evaluate_all()
+        for name in self.config.outputs:
+            attempt(lambda n=name: self._output(n))  # type: ignore[misc]
+
+    def of_type(self, mode: str, type_: str) -> None:
+        """Compute only the resources of one type in this module."""
+        for declaration in self.config.resources.values():
+            if (declaration.mode, declaration.type) == (mode, type_):
+                self.run.attempt(lambda d=declaration: self._resource(d))  # type: ignore[misc]
+
+    # names
+
+    def resolve(self, node: nodes.Reference, scope: Scope) -> tuple[Value, int]:
+        """The value of a name and how many of the steps behind it are part of the name."""
+        name = node.name
+        if name in ("each", "count", "self"):
+            raise scope.place(node).error(
+                f'Invalid reference to "{name}"', f'"{name}" has no value here: see count and for_each.'
+            )
+        if name == "data":
+            type_, inner = self._word(node, 0, scope), self._word(node, 1, scope)
+            return self._known(f"data.{type_}.{inner}", node, scope), 2
+        word = self._word(node, 0, scope)
+        if name == "var":
+            self._declared(word, self.config.variables, "input variable", node, scope)
+            return self._variable(word), 1
+        if name == "local":
+            self._declared(word, self.config.locals, "local value", node, scope)
+            return self._local(word), 1
+        if name == "module":
+            self._declared(word, self.config.modules, "module call", node, scope)
+            return self._module(word), 1
+        if name == "path":
+            paths = {"module": self.config.directory or ".", "root": ".", "cwd": "."}
+            self._declared(word, paths, "path", node, scope)
+            return paths[word], 1
+        if name == "terraform":
+            self._declared(word, {"workspace": ""}, "terraform value", node, scope)
+            return "default", 1
+        return self._known(f"{name}.{word}", node, scope), 1
+
+    def _word(self, node: nodes.Reference, at: int, scope: Scope) -> str:
+        step = node.steps[at] if at < len(node.steps) else None
+        if isinstance(step, nodes.AttributeStep):
+            return step.name
+        problem = scope.place(node).error(
+            "Invalid reference",
+            f'"{node.name}" is not the name of anything here; a reference to a resource is type.name.',
+            suggestion=did_you_mean(node.name, [*scope.local, "var", "local", "data", "module", "path"]),
+        )
+        problem.static = True
+        raise problem
+
+    def _declared(self, name: str, known: Mapping[str, object], what: str, node: nodes.Node, scope: Scope) -> None:
+        if name not in known:
+            problem = scope.place(node).error(
+                f"Reference to undeclared {what}",
+                f'A {what} with the name "{name}" has not been declared.',
+                suggestion=did_you_mean(name, known),
+            )
+            problem.static = True
+            raise problem
+
+    def _known(self, address: str, node: nodes.Reference, scope: Scope) -> Value:
+        declaration = self.config.resources.get(address)
+        if declaration is None:
+            problem = scope.place(node).error(
+                "Reference to undeclared resource",
+                f'A resource "{address}" has not been declared.',
+                suggestion=did_you_mean(address, self.config.resources),
+            )
+            problem.static = True
+            raise problem
+        return self._resource(declaration)
+
+    def _once(self, kind: str, name: str, place: Place, compute: Callable[[], Value]) -> Value:
+        key = (kind, name)
+        if key not in self._memory:
+            active = (self, f"{self.address}.{name}".lstrip("."))
+            if active in self.run.active:
+                chain = [label for _, label in self.run.active[self.run.active.index(active) :]]
+                raise place.error("Cycle", f"It depends on itself: {' -> '.join([*chain, active[1]])}.")
+            self.run.active.append(active)
+            try:
+                self._memory[key] = compute(), None
+            except HclError as problem:
+                self._memory[key] = None, problem
+            finally:
+                self.run.active.pop()
+        value, failed = self._memory[key]
+        if failed:
+            raise failed
+        return value
+
+    # what is declared
+
+    def _variable(self, name: str) -> Value:
+        block = self.config.variables[name]
+        given = self.arguments.get(name) if self.arguments is not None else None
+        reader = self.run.variables
+
+        def compute() -> Value:
+            if given:
+                value, place = evaluate(given[0].expression, given[1]), given[0].value_place
+                return reader.settle(block, value, place, self.scope(block))
+            if self.arguments is None:
+                return reader.root(block, self.scope(block))
+            return reader.default(block, self.scope(block))
+
+        return self._once("var", f"var.{name}", block.place, compute)
+
+    def _local(self, name: str) -> Value:
+        attribute = self.config.locals[name]
+        return self._once(
+            "local",
+            f"local.{name}",
+            attribute.place,
+            lambda: evaluate(attribute.expression, self.scope(attribute)),
+        )
+
+    def _output(self, name: str) -> Value:
+        block = self.config.outputs[name]
+        value = block.body.attributes.get("value")
+        if value is None:
+            return None
+        return self._once(
+            "output", f"output.{name}", block.place, lambda: evaluate(value.expression, self.scope(block))
+        )
+
+    def _module(self, name: str) -> Value:
+        declaration = self.config.modules[name]
+        place = declaration.block.place
+
+        def compute() -> Value:
+            expansion = self._expand(declaration.block)
+            config = self._load(declaration)
+            arguments = self._arguments(declaration, config)
+            children: list[tuple[Value, ModuleInstance]] = []
+            for key, local in expansion.items:
+                scope = self.scope(declaration.block, local)
+                child = ModuleInstance(
+                    self.run,
+                    config,
+                    f"{self.address}.module.{name}{_suffix(key)}".lstrip("."),
+                    {word: (attribute, scope) for word, attribute in arguments.items()},
+                    self.depth + 1,
+                )
+                children.append((key, child))
+            self._children[name] = children
+            return expansion.collect([child.outputs() for _, child in children])
+
+        return self._once("module", f"module.{name}", place, compute)
+
+    def outputs(self) -> ObjectValue:
+        """Every output's value, null for one that fails (what is wrong with it is kept in the run)."""
+        found: dict[str, Value] = {}
+        for name in sorted(self.config.outputs):
+            found[name] = None
+            self.run.attempt(lambda n=name: found.__setitem__(n, self._output(n)))  # type: ignore[misc]
+        return ObjectValue(found)
+
+    def _load(self, declaration: ModuleDeclaration) -> ModuleConfig:
+        attributes = declaration.block.body.attributes
+        place = declaration.block.place
+        if self.depth >= _MAX_MODULE_DEPTH:
+            raise place.error("Modules nested too deeply", f"At most {_MAX_MODULE_DEPTH} levels.")
+        source = attributes.get("source")
+        if source is None or not isinstance(source.expression, nodes.Literal):
+            raise place.error("Missing module source", "A module needs source, a quoted string without templates.")
+        version = attributes.get("version")
+        constraint = version.expression.value if version and isinstance(version.expression, nodes.Literal) else ""
+        address = f"{self.address}.{declaration.name}".lstrip(".").replace("module.", "")
+        found = locate(
+            str(source.expression.value),
+            str(constraint),
+            self.config.directory,
+            address,
+            self.run.tree,
+            self.run.sources,
+            source.value_place,
+        )
+        return load_module(found.directory, found.shown)
+
+    def _arguments(self, declaration: ModuleDeclaration, config: ModuleConfig) -> dict[str, nodes.Attribute]:
+        attributes = declaration.block.body.attributes
+        problems: list[Diagnostic] = []
+        for name, attribute in attributes.items():
+            if name not in _MODULE_META and name not in config.variables:
+                problems += attribute.place.error(
+                    "Unsupported argument",
+                    f'An argument named "{name}" is not expected: module "{declaration.name}" has no such variable.',
+                    suggestion=did_you_mean(name, config.variables),
+                ).diagnostics
+        for name, block in config.variables.items():
+            if name not in attributes and "default" not in block.body.attributes:
+                problems += declaration.block.place.error(
+                    "Missing required argument", f'Module "{declaration.name}" requires the argument "{name}".'
+                ).diagnostics
+        if problems:
+            raise HclError(problems)
+        return {name: item for name, item in attributes.items() if name not in _MODULE_META}
+
+    def _resource(self, declaration: ResourceDeclaration) -> Value:
+        def compute() -> Value:
+            expansion = self._expand(declaration.block)
+            values: list[Value] = []
+            for key, local in expansion.items:
+                values.append(self._instance(declaration, key, local).values)
+            return expansion.collect(values)
+
+        return self._once("resource", declaration.address, declaration.block.place, compute)
+
+    def _instance(self, declaration: ResourceDeclaration, key: Value, local: _Local) -> Instance:
+        block = declaration.block
+        kind = find_kind(declaration.mode, declaration.type)
+        if kind is None:
+            raise unsupported(declaration.mode, declaration.type, block)
+        address = f"{self.address}.{declaration.address}{_suffix(key)}".lstrip(".")
+        scope = self.scope(block, local)
+        for inner in block.body.blocks:
+            if inner.type == "provisioner":
+                raise inner.place.error(
+                    "Provisioners are refused", "They would run commands outside of the workspace.",
+                    suggestion="Use a coder_script, which runs inside.",
+                )
+        decoded = decode(block.body, kind.schema, scope, block.place, _META)
+        draft = Draft(address, declaration.name, decoded, self.run.facts, self.run.warnings)
+        computed = kind.complete(draft)
+        values = ObjectValue(sorted({**decoded.as_object(), **computed}.items()))
+        self._conditions(block, replace(scope, local={**scope.local, "self": values}))
+        found = Instance(address, declaration, decoded, values)
+        self.run.instances[address] = found
+        if len(self.run.instances) > _MAX_INSTANCES:
+            raise block.place.error("Too many resources", f"At most {_MAX_INSTANCES} instances are planned.")
+        return found
+
+    def _conditions(self, block: nodes.Block, scope: Scope) -> None:
+        for lifecycle in (inner for inner in block.body.blocks if inner.type == "lifecycle"):
+            for condition in lifecycle.body.blocks:
+                if condition.type in ("precondition", "postcondition"):
+                    self.run.variables.condition(condition, scope, f"Resource {condition.type} failed")
+
+    def _expand(self, block: nodes.Block) -> _Expansion:
+        attributes = block.body.attributes
+        count, each = attributes.get("count"), attributes.get("for_each")
+        if count and each:
+            raise each.place.error('Invalid combination of "count" and "for_each"', "Only one of them may be set.")
+        if count:
+            return self._counted(count)
+        if each:
+            return self._each(each)
+        return _Expansion("one", [(None, {})])
+
+    def _counted(self, attribute: nodes.Attribute) -> _Expansion:
+        value = evaluate(attribute.expression, self.scope(attribute))
+        try:
+            value = convert(value, NUMBER)
+        except ConversionError as problem:
+            raise attribute.value_place.error("Incorrect value for count", f"{problem}.") from None
+        if value is UNKNOWN or not isinstance(value, int) or not 0 <= value <= _MAX_INSTANCES:
+            raise attribute.value_place.error(
+                "Invalid count argument", f"count must be a known whole number from 0 to {_MAX_INSTANCES}."
+            )
+        return _Expansion("count", [(index, {"count": ObjectValue(index=index)}) for index in range(value)])
+
+    def _each(self, attribute: nodes.Attribute) -> _Expansion:
+        value = evaluate(attribute.expression, self.scope(attribute))
+        pairs: list[tuple[str, Value]]
+        if isinstance(value, dict):
+            pairs = sorted(value.items())
+        elif isinstance(value, SetValue) and all(isinstance(item, str) for item in value):
+            pairs = [(str(item), item) for item in value]
+        else:
+            raise attribute.value_place.error(
+                "Invalid for_each argument",
+                f"for_each must be a map, or a set of strings, and this is a {type_name(type_of(value))}.",
+                suggestion="Use toset([…]) for a list of strings." if isinstance(value, tuple) else "",
+            )
+        return _Expansion("each", [(key, {"each": ObjectValue(key=key, value=item)}) for key, item in pairs])
+
+
+
+
+@dataclass(frozen=True, slots=True)
+class _Expansion:
+    """The instances of a block: their keys with the names that each sees."""
+
+    kind: str
+    items: Sequence[tuple[Value, _Local]]
+
+    def collect(self, values: Sequence[Value]) -> Value:
+        """The instances' values as a reference to the whole block sees them."""
+        if self.kind == "one":
+            return values[0]
+        if self.kind == "count":
+            return TupleValue(values)
+        return ObjectValue((str(key), value) for (key, _), value in zip(self.items, values, strict=True))
+
+
+def _suffix(key: Value) -> str:
+    if key is None:
+        return ""
+    return f"[{key}]" if is_number(key) else f'["{key}"]'
+
+
