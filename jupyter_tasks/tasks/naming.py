@@ -85,7 +85,7 @@ async def name_task(prompt: str, *, namer: Namer | None = None, rng: random.Rand
         try:
             with anyio.move_on_after(NAMER_SECONDS):
                 proposed = await namer.propose(prompt)
-        except Exception as error:  # naming is a convenience: whatever a model does, the task is made
+        except Exception as error:  # noqa: BLE001 - naming is a convenience: whatever a model does, the task is made
             _log.warning("no name from the model: %s", type(error).__name__)
         if proposed is not None and (names := _checked(*proposed)) is not None:
             return _suffixed(names, rng)

@@ -1,4 +1,4 @@
-"""Words that a task is named with when its prompt gives none: an adjective and the name of somebody who found something.
+"""Words that a task is named with when its prompt gives none: an adjective, and who once found something.
 
 Owns the two lists; every pair is a valid name of at most 27 characters.
 """
