@@ -164,7 +164,11 @@ def _start(path: Path, deadline: float, timeout: float, command: Sequence[str]) 
     already = engine_runs()  # it starts, or ends, or hangs: ours waits for the lock
     pid, begun = (None, 0) if already else _spawn(command)
     while time.monotonic() < deadline:
-        if path.exists() and engine_info(path, timeout=max(0.1, min(_ASK, deadline - time.monotonic()))) is not None:
+        info = engine_info(path, timeout=max(0.1, min(_ASK, deadline - time.monotonic()))) if path.exists() else None
+        if info is not None:
+            if pid is not None and info.get("pid") != pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)  # it lost the race: it need not wait for its turn
             return
         if (pid is None or not _alive(pid)) and not engine_runs():
             if pid is not None:
