@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview", "TaskHandle", "WaitInterrupted"]
 
+_WAKE = 0.25  # seconds
+
 
 class WaitInterrupted(KeyboardInterrupt):
     """The user interrupted the waiting; the task goes on. IPython shows its sentence and no traceback."""
@@ -180,11 +182,19 @@ class TaskHandle:
 
     async def _waited(self) -> TaskHandle:
         async with self._session.connect() as client:
+            waiting = asyncio.ensure_future(client.wait(self.id))
             try:
-                self._task = await client.wait(self.id)
-            except asyncio.CancelledError:
-                sys.stderr.write(self._still_runs() + "\n")
+                # ipykernel notes an interrupt without waking the loop: it would be heard at the next event only
+                while not (await asyncio.wait({waiting}, timeout=_WAKE))[0]:
+                    pass
+            except asyncio.CancelledError as cancelled:
+                sentence = self._still_runs()
+                cancelled._render_traceback_ = lambda: [sentence]  # type: ignore[attr-defined]
                 raise
+            finally:
+                waiting.cancel()
+                await asyncio.wait({waiting})
+            self._task = waiting.result()
         return self
 
     def _still_runs(self) -> str:

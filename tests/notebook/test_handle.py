@@ -138,11 +138,30 @@ def test_await_in_a_cell(shell: InteractiveShell, notebook_engine: NotebookEngin
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_await_says_so(notebook_engine: NotebookEngine, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_cancelled_await_ends_and_leaves_nothing(notebook_engine: NotebookEngine) -> None:
     handle = TaskHandle(notebook_engine.create("purple"), session=notebook_engine.session)
+    before = asyncio.all_tasks()
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(handle, 0.1)
-    assert "Stopped waiting; task purple goes on." in capsys.readouterr().err
+    assert asyncio.all_tasks() == before
+    task = asyncio.ensure_future(_await(handle))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert caught.value._render_traceback_() == ["Stopped waiting; task purple goes on."]  # type: ignore[attr-defined]
+
+
+@pytest.mark.anyio
+async def test_await_of_a_deleted_task_raises(notebook_engine: NotebookEngine) -> None:
+    handle = TaskHandle(notebook_engine.create("purple"), session=notebook_engine.session)
+    await anyio.to_thread.run_sync(handle.delete)
+    with pytest.raises(NotFound):
+        await handle
+
+
+async def _await(handle: TaskHandle) -> TaskHandle:
+    return await handle
 
 
 def _plain(handle: TaskHandle) -> dict[str, Any]:
