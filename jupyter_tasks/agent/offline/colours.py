@@ -9,6 +9,8 @@ import colorsys
 import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from .css_names import CSS_NAMES
+
 __all__ = ["Colour", "find_colours", "named", "shade_like"]
 
 
@@ -81,10 +83,12 @@ _PLEASANT: Dict[str, str] = {
     "dodger blue": "#1e90ff",
 }
 
+_ALL: Dict[str, str] = {**CSS_NAMES, **_PLEASANT}
+
 _HEX = re.compile(r"#(?:[0-9a-f]{6}|[0-9a-f]{3})\b", re.IGNORECASE)
 _NAMES = re.compile(
     r"\b(?:"
-    + "|".join(re.escape(name).replace(r"\ ", r"[\s-]?") for name in sorted(_PLEASANT, key=len, reverse=True))
+    + "|".join(re.escape(name).replace(r"\ ", r"[\s-]?") for name in sorted(_ALL, key=len, reverse=True))
     + r")(?:ish)?\b",
     re.IGNORECASE,
 )
@@ -95,9 +99,9 @@ def named(word: str) -> Optional[Colour]:
     if _HEX.fullmatch(word):
         return Colour(word.lower(), _long(word))
     plain = re.sub(r"[\s-]+", " ", word.lower().removesuffix("ish"))
-    if plain in _PLEASANT:
-        return Colour(plain, _PLEASANT[plain])
-    for name, value in _PLEASANT.items():
+    if plain in _ALL:
+        return Colour(plain, _ALL[plain])
+    for name, value in _ALL.items():
         if name.replace(" ", "") == plain.replace(" ", ""):
             return Colour(name, value)
     return None

@@ -59,7 +59,7 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Print text, wrapped at 78 columns or the terminal's width; lines that are indented stay as they are."""
-        width = max(min(shutil.get_terminal_size((80, 24)).columns - 2, 78), 20)
+        width = max(min((shutil.get_terminal_size((80, 24)).columns or 80) - 2, 78), 20)
         for line in text.split("\n"):
             if len(line) <= width or line.startswith("  "):
                 self._write(line + "\n")

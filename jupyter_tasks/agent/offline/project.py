@@ -58,6 +58,6 @@ def write_text(path: str, text: str) -> None:
             file.write(text)
         os.chmod(name, mode)
         os.replace(name, path)
-    except OSError:
+    except BaseException:  # also when the turn is interrupted: no temporary file stays
         os.unlink(name)
         raise

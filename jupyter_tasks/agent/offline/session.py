@@ -85,8 +85,8 @@ class Session:
                 self._turn(message)
 
     def _turn(self, message: str) -> None:
-        self._console.signal("state=working")
         try:
+            self._console.signal("state=working")
             state, summary = self._do(understand(message))
         except KeyboardInterrupt:
             state, summary = "idle", "Interrupted."
@@ -125,19 +125,20 @@ class Session:
         where = f"{theme.name} in " if theme.name else ""
         self._console.say(f"Found {where}{theme.files[0]} ({theme.base}).")
         self._step(f"Changing it to {colour.name} ({colour.value}) and its shades with it")
-        changes = apply(self._root, theme, colour, self._pause)
+        changes = [] if theme.base == colour.value else apply(self._root, theme, colour)
         if not changes:
             self._console.say(f"The theme is {colour.name} already: nothing to change.")
             return "complete", f"The theme is {colour.name} already."
         self._list(changes)
         files = len({change.file for change in changes})
-        done = f"Changed the primary color theme to {colour.name}: {len(changes)} line{_s(len(changes))} in {files} file{_s(files)}."
+        count = f"{len(changes)} line{_s(len(changes))} in {files} file{_s(files)}"
+        done = f"Changed the primary color theme to {colour.name}: {count}."
         self._console.say(done)
         return "complete", done
 
     def _document(self) -> tuple[str, str]:
         self._step("Reading the project")
-        directories, files = document(self._root, self._pause)
+        directories, files = document(self._root)
         done = "Wrote {}: {} file{} in {} director{}.".format(
             NAME, files, _s(files), directories, "y" if directories == 1 else "ies"
         )

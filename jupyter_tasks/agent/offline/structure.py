@@ -9,7 +9,7 @@ import ast
 import json
 import os
 import re
-from typing import Callable, Tuple
+from typing import Tuple
 
 from .project import MOST_FILES, read_text, walk, write_text
 
@@ -37,15 +37,11 @@ _KINDS = {
     ".jpg": "Image",
     ".svg": "Image",
 }
-_COMMENT = re.compile(r"^\s*(?:#(?!!)|//|--|/\*+|<!--|;)\s*(?P<text>.*?)\s*(?:\*/|-->)?\s*$")
+_COMMENT = re.compile(r"^\s*(?:#(?!!)|//|--\s|/\*+|<!--|;)\s*(?P<text>.*?)\s*(?:\*/|-->)?\s*$")
 
 
-def document(root: str, checkpoint: Callable[[], None]) -> Tuple[int, int]:
+def document(root: str) -> Tuple[int, int]:
     """Write ``STRUCTURE.md`` into ``root``.
-
-    Args:
-        root: the project.
-        checkpoint: called before each directory; may raise to stop.
 
     Returns: how many directories and files it names. Raises: OSError.
     """
@@ -53,7 +49,6 @@ def document(root: str, checkpoint: Callable[[], None]) -> Tuple[int, int]:
     lines = [f"# Structure of {title}", ""]
     directories = files = 0
     for directory, _, names in walk(root):
-        checkpoint()
         names = [name for name in names if name != NAME]
         here = "" if directory == "." else directory.replace(os.sep, "/") + "/"
         if not names:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from .colours import Colour, shade_like
 from .project import read_text, walk, write_text
@@ -63,20 +63,18 @@ def find_theme(root: str) -> Optional[Theme]:
     return None
 
 
-def apply(root: str, theme: Theme, colour: Colour, checkpoint: Callable[[], None]) -> List[Change]:
+def apply(root: str, theme: Theme, colour: Colour) -> List[Change]:
     """Give the theme this colour, its shades kept in proportion.
 
     Args:
         root: the project.
         theme: what ``find_theme`` found.
         colour: the new one.
-        checkpoint: called before each file; may raise to stop (what is written stays whole).
 
     Returns: the lines that were changed, in order. Raises: OSError.
     """
     changes: List[Change] = []
     for file in theme.files:
-        checkpoint()
         path = os.path.join(root, file)
         text = read_text(path)
         if text is None:
