@@ -263,6 +263,7 @@ class Client:
 
     def _once(self, call: Call[T]) -> T:
         connection, http = self._http()
+        transport.look(connection)
         with transport.failures(connection):
             response = http.request(**transport.request_arguments(call))
         if not response.is_success:
@@ -290,6 +291,7 @@ class Client:
     ) -> Iterator[tuple[Connection, httpx.Response]]:
         connection, http = self._http()
         arguments = transport.request_arguments(call) | {"timeout": transport.timeouts(silence), "headers": headers}
+        transport.look(connection)
         with transport.failures(connection):
             response = http.send(http.build_request(**arguments), stream=True)
         try:

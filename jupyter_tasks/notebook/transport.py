@@ -25,7 +25,7 @@ from jupyter_tasks.errors import (
     VersionMismatch,
 )
 from jupyter_tasks.notebook.calls import Call
-from jupyter_tasks.notebook.discovery import Connection
+from jupyter_tasks.notebook.discovery import Connection, engine_answers
 
 if TYPE_CHECKING:
     import httpx
@@ -35,6 +35,7 @@ __all__ = [
     "again",
     "ended",
     "failures",
+    "look",
     "refusal",
     "request_arguments",
     "settings",
@@ -45,6 +46,7 @@ __all__ = [
 WIRE_HEADER = "Jupyter-Tasks-Wire"
 PAUSE = 0.5  # seconds before a call is made again where we cannot wait for the engine's start ourselves
 _CONNECT = 5.0  # seconds
+_HINT = "`jupyter tasks doctor` says what is wrong."
 _LONGEST_TEXT = 4000  # characters of an error body that is not ours
 
 
@@ -120,6 +122,15 @@ def request_arguments(call: Call[Any]) -> dict[str, Any]:
     return arguments
 
 
+def look(connection: Connection) -> None:
+    """Before a blocking request: nobody at the socket is found out here, as httpcore leaves a failed connect's open.
+
+    Raises: EngineUnavailable.
+    """
+    if connection.socket is not None and not engine_answers(connection.socket):
+        raise _not_sent(connection)
+
+
 @contextmanager
 def failures(connection: Connection) -> Iterator[None]:
     """httpx's exceptions as ours.
@@ -128,16 +139,15 @@ def failures(connection: Connection) -> Iterator[None]:
     """
     import httpx
 
-    hint = "`jupyter tasks doctor` says what is wrong."
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-        raise _NotSent(f"The engine does not answer at {connection.where}.", hint=hint) from None
+        raise _not_sent(connection) from None
     except httpx.TimeoutException:
-        raise EngineUnavailable(f"The engine at {connection.where} did not answer in time.", hint=hint) from None
+        raise EngineUnavailable(f"The engine at {connection.where} did not answer in time.", hint=_HINT) from None
     except httpx.TransportError as error:
         raise EngineUnavailable(
-            f"The connection to the engine at {connection.where} broke.", detail=type(error).__name__, hint=hint
+            f"The connection to the engine at {connection.where} broke.", detail=type(error).__name__, hint=_HINT
         ) from None
     except httpx.InvalidURL:
         raise InvalidInput(f"{connection.where} is not an address.", hint="Look at JUPYTER_TASKS_URL.") from None
@@ -185,6 +195,10 @@ def _foreign(status: int, message: str, connection: Connection) -> TasksError:
         )
     kind = _BY_STATUS.get(status, TasksError)
     return kind(message[:_LONGEST_TEXT], detail=f"HTTP {status}")
+
+
+def _not_sent(connection: Connection) -> EngineUnavailable:
+    return _NotSent(f"The engine does not answer at {connection.where}.", hint=_HINT)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -140,16 +140,20 @@ def test_no_engine_to_be_had(own_places: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @contextmanager
-def terminal(shell: Shell, *words: str) -> Iterator[tuple[int, int]]:
-    """The command on a terminal of its own; its process id and the terminal's other end."""
-    pid, master = pty.fork()
-    if pid == 0:
-        os.execve(sys.executable, list(shell.argv(*words)), shell.environment)  # noqa: S606
+def terminal(shell: Shell, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The command on a terminal of its own; and the terminal's other end."""
+    master, slave = pty.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     os.set_blocking(master, False)
+    running = subprocess.Popen(
+        shell.argv(*words), stdin=slave, stdout=slave, stderr=slave, env=shell.environment, start_new_session=True
+    )
+    os.close(slave)
     try:
-        yield pid, master
+        yield running, master
     finally:
+        running.kill()
+        running.wait(timeout=10)
         os.close(master)
 
 
@@ -163,11 +167,6 @@ def read(master: int, seen: bytearray) -> bytearray:
     return seen
 
 
-def ended(pid: int) -> int:
-    found = until(lambda: (done := os.waitpid(pid, os.WNOHANG))[0] and done)
-    return os.waitstatus_to_exitcode(found[1])
-
-
 def typed(shell: Shell) -> bytes:
     requests = [call[1] for call in shell.service.calls if call[0] == "type"]
     return b"".join(base64.b64decode(request.data) for request in requests if request.data)
@@ -178,7 +177,7 @@ def test_attach_shows_and_does_not_type(shell: Shell) -> None:
     shell.service.go_live()
     shell.service.terminal_bytes = b"\x1b]52;c;ZXZpbA==\x07agent> \x1b[6n"
     seen = bytearray()
-    with terminal(shell, "attach", "purple") as (pid, master):
+    with terminal(shell, "attach", "purple") as (running, master):
         before = termios.tcgetattr(master)
         until(lambda: b"agent> " in read(master, seen))
         assert not termios.tcgetattr(master)[3] & termios.ICANON
@@ -188,7 +187,7 @@ def test_attach_shows_and_does_not_type(shell: Shell) -> None:
         os.write(master, b"\x1d")
         until(lambda: b"Detached; the task goes on." in read(master, seen))
         assert termios.tcgetattr(master)[3] == before[3]
-        assert ended(pid) == 0
+        assert running.wait(timeout=10) == 0
     assert b"\x1b]52" not in seen
     assert b"\x1b[6n" not in seen
     assert b"yours 100x30" in seen
@@ -199,25 +198,25 @@ def test_attach_takes_over(shell: Shell) -> None:
     shell.create()
     shell.service.go_live()
     seen = bytearray()
-    with terminal(shell, "attach", "purple", "--take-over") as (pid, master):
+    with terminal(shell, "attach", "purple", "--take-over") as (running, master):
         until(lambda: b"hello" in read(master, seen))
         os.write(master, "grün\r\x03".encode())
         until(lambda: typed(shell) == "grün\r\x03".encode())
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        os.kill(pid, signal.SIGWINCH)
+        running.send_signal(signal.SIGWINCH)
         sizes = until(lambda: [c[1] for c in shell.service.calls if c[0] == "type" and c[1].cols == 120])
         assert sizes[0].rows == 40
         os.write(master, b"tail\x1dnot this")
-        assert ended(pid) == 0
+        assert running.wait(timeout=10) == 0
     assert typed(shell).endswith(b"tail")
 
 
 def test_attach_ends_with_the_agents_program(shell: Shell) -> None:
     shell.create()
     seen = bytearray()
-    with terminal(shell, "attach", "purple") as (pid, master):
+    with terminal(shell, "attach", "purple") as (running, master):
         until(lambda: b"The agent's program has ended." in read(master, seen))
-        assert ended(pid) == 0
+        assert running.wait(timeout=10) == 0
 
 
 def test_attach_needs_a_terminal(shell: Shell) -> None:
@@ -229,11 +228,11 @@ def test_attach_needs_a_terminal(shell: Shell) -> None:
 def test_a_no_is_a_no(shell: Shell) -> None:
     shell.create()
     seen = bytearray()
-    with terminal(shell, "delete", "purple") as (pid, master):
+    with terminal(shell, "delete", "purple") as (running, master):
         until(lambda: b"Delete these tasks: ada/purple? [y/N]" in read(master, seen))
         os.write(master, b"n\r")
         until(lambda: b"Canceled." in read(master, seen))
-        assert ended(pid) == 1
+        assert running.wait(timeout=10) == 1
     assert shell.service._tasks
 
 
@@ -253,7 +252,11 @@ def program(shell: Shell, tmp_path: Path) -> dict[str, str]:
 
 BASH = r"""
 eval "$(jupyter-tasks completion bash)"
-ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); $(complete -p "$1" | sed 's/.*-F \([^ ]*\).*/\1/'); echo "${COMPREPLY[*]}"; }
+ask() {
+    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+    $(complete -p "$1" | sed 's/.*-F \([^ ]*\).*/\1/')
+    echo "${COMPREPLY[*]}"
+}
 before() { COMPREPLY=(from-before); }
 ask jupyter-tasks int
 ask jupyter tasks status pur
@@ -286,8 +289,11 @@ def test_the_other_shells_take_their_script(shell: Shell, name: str) -> None:
 
 def test_completion_without_an_engine_is_silent(own_places: Path) -> None:
     environment = {
-        **os.environ, "_JUPYTER_TASKS_COMPLETE": "bash_complete", "COMP_WORDS": "jupyter-tasks status x", "COMP_CWORD": "2",
-    }  # fmt: skip
+        **os.environ,
+        "_JUPYTER_TASKS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "jupyter-tasks status x",
+        "COMP_CWORD": "2",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "jupyter_tasks"],
         capture_output=True,
