@@ -37,12 +37,18 @@ async def communicate(stream: LinkStream, stdin: bytes | None, limit: int) -> Ex
 
     Raises: LinkViolation; anyio's errors when the connection breaks.
     """
+    outcome: ExecResult | Exception
     async with anyio.create_task_group() as group:
         if stdin is not None:
             group.start_soon(_feed, stream, stdin)
-        result = await _collect(stream, limit)
+        try:
+            outcome = await _collect(stream, limit)
+        except (LinkViolation, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError) as problem:
+            outcome = problem  # raised outside of the group, so that it is not wrapped
         group.cancel_scope.cancel()
-    return result
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 async def _feed(stream: LinkStream, data: bytes) -> None:
