@@ -35,9 +35,7 @@ _DISPLAY_DEFAULT = {name: name != "vscode_insiders" for name in _DISPLAY_APPS}
 
 def instances_of(run: Run, mode: str, type_: str) -> list[Instance]:
     """The instances of one resource type, in the order of their addresses' first evaluation."""
-    return [
-        item for item in run.instances.values() if (item.declaration.mode, item.declaration.type) == (mode, type_)
-    ]
+    return [item for item in run.instances.values() if (item.declaration.mode, item.declaration.type) == (mode, type_)]
 
 
 def _text(instance: Instance, name: str) -> str:
@@ -63,7 +61,9 @@ def agents(run: Run) -> list[Agent]:
     for type_ in ("coder_app", "coder_script", "coder_env"):
         for item in instances_of(run, "managed", type_):
             if _text(item, "agent_id") not in ids:
-                _blame(run, item, f"{type_} belongs to no agent", "agent_id is not the id of a coder_agent.", "agent_id")
+                _blame(
+                    run, item, f"{type_} belongs to no agent", "agent_id is not the id of a coder_agent.", "agent_id"
+                )
     slugs: set[str] = set()
     for item in instances_of(run, "managed", "coder_app"):
         slug = _text(item, "slug")
@@ -221,7 +221,9 @@ def parameters(run: Run) -> list[Parameter]:
     made: list[Parameter] = []
     for item in instances_of(run, "data", "coder_parameter"):
         if any(other.name == _text(item, "name") for other in made):
-            _blame(run, item, f'coder_parameter names must be unique but "{_text(item, "name")}" appears multiple times')
+            _blame(
+                run, item, f'coder_parameter names must be unique but "{_text(item, "name")}" appears multiple times'
+            )
             continue
         made.append(_parameter(item))
     return sorted(made, key=lambda parameter: parameter.order)

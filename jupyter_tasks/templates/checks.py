@@ -17,7 +17,9 @@ from jupyter_tasks.templates.hcl.functions import missing_function
 __all__ = ["check_names"]
 
 _ALWAYS = frozenset({"each", "count", "self", "path", "terraform"})
-_WORDS = frozenset({"type", "providers", "provider", "depends_on", "ignore_changes", "replace_triggered_by", "iterator"})
+_WORDS = frozenset(
+    {"type", "providers", "provider", "depends_on", "ignore_changes", "replace_triggered_by", "iterator"}
+)
 
 
 def check_names(config: ModuleConfig) -> list[Diagnostic]:

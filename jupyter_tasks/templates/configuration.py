@@ -94,9 +94,7 @@ def load_module(directory: Path, shown: str) -> ModuleConfig:
             config.diagnostics += problem.diagnostics
         except OSError as problem:
             config.diagnostics.append(
-                Diagnostic(
-                    severity="error", summary="File cannot be read", detail=str(problem.strerror), file=name
-                )
+                Diagnostic(severity="error", summary="File cannot be read", detail=str(problem.strerror), file=name)
             )
     return config
 

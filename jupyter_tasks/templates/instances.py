@@ -64,6 +64,7 @@ class Run:
     budget: Budget = field(default_factory=Budget)
     instances: dict[str, Instance] = field(default_factory=dict)
     declared: list[ResourceDeclaration] = field(default_factory=list)
+    root_variables: dict[str, nodes.Block] = field(default_factory=dict)
     problems: dict[Diagnostic, None] = field(default_factory=dict)
     errors: list[HclError] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
@@ -101,6 +102,8 @@ class ModuleInstance:
         self._memory: dict[object, _Result] = {}
         self._children: dict[str, list[tuple[Value, ModuleInstance]]] = {}
         run.declared += config.resources.values()
+        if arguments is None:
+            run.root_variables = config.variables
         run.problems.update(dict.fromkeys(config.diagnostics))
 
     def scope(self, block: nodes.Block | nodes.Attribute, local: _Local | None = None) -> Scope:
@@ -112,7 +115,11 @@ class ModuleInstance:
         attempt = self.run.attempt
         for name in self.config.variables:
             attempt(lambda n=name: self._variable(n))  # type: ignore[misc]
-            attempt(lambda n=name: self.run.variables.validate(self.config.variables[n], self.scope(self.config.variables[n])))  # type: ignore[misc]
+            attempt(
+                lambda n=name: self.run.variables.validate(
+                    self.config.variables[n], self.scope(self.config.variables[n])
+                )
+            )  # type: ignore[misc]
         for name in self.config.locals:
             attempt(lambda n=name: self._local(n))  # type: ignore[misc]
         for address in self.config.resources:
@@ -342,7 +349,8 @@ class ModuleInstance:
         for inner in block.body.blocks:
             if inner.type == "provisioner":
                 raise inner.place.error(
-                    "Provisioners are refused", "They would run commands outside of the workspace.",
+                    "Provisioners are refused",
+                    "They would run commands outside of the workspace.",
                     suggestion="Use a coder_script, which runs inside.",
                 )
         decoded = decode(block.body, kind.schema, scope, block.place, _META)
@@ -401,8 +409,6 @@ class ModuleInstance:
         return _Expansion("each", [(key, {"each": ObjectValue(key=key, value=item)}) for key, item in pairs])
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class _Expansion:
     """The instances of a block: their keys with the names that each sees."""
@@ -423,5 +429,3 @@ def _suffix(key: Value) -> str:
     if key is None:
         return ""
     return f"[{key}]" if is_number(key) else f'["{key}"]'
-
-

@@ -87,7 +87,12 @@ def parameters_for(
     """
     run, found = _render(tree, inputs, template_version_id, modules, None)
     wrong = [*_given_wrong(run), *_given_unknown(inputs, found, run), *_missing(inputs, run, found)]
-    caused = {item for problem in run.errors if isinstance(problem, (ParameterProblem, VariableProblem)) for item in problem.diagnostics}
+    caused = {
+        item
+        for problem in run.errors
+        if isinstance(problem, (ParameterProblem, VariableProblem))
+        for item in problem.diagnostics
+    }
     own = [item for item in run.problems if item not in caused]
     if own:
         raise TemplateInvalid(_summary(len(own)), hint="Correct the template and try again.", diagnostics=tuple(own))
@@ -174,7 +179,9 @@ def _missing(inputs: PlanInputs, run: Run, found: Sequence[Parameter]) -> list[F
 
 def _changed(inputs: PlanInputs, run: Run, found: Sequence[Parameter]) -> list[FieldError]:
     return [
-        FieldError(item.name, f'Parameter "{item.name}" is not mutable, so it can\'t be updated after creating a workspace.')
+        FieldError(
+            item.name, f'Parameter "{item.name}" is not mutable, so it can\'t be updated after creating a workspace.'
+        )
         for item in found
         if not item.mutable
         and inputs.previous_parameters.get(item.name, item.value) != item.value

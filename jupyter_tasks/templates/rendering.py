@@ -100,5 +100,3 @@ def _too_deep() -> Diagnostic:
         summary="Template nested too deeply",
         detail="Its expressions or the references among them go too deep to be evaluated.",
     )
-
-

@@ -70,7 +70,11 @@ class VariableReader:
             if kind is not STRING and kind is not DYNAMIC:
                 source = Source(f"<value for var.{name}>", text)
                 plain = kind.name in ("number", "bool")
-                value = text if plain else evaluate(parse_expression(source), Scope(scope.names, source, scope.functions, scope.budget))
+                value = (
+                    text
+                    if plain
+                    else evaluate(parse_expression(source), Scope(scope.names, source, scope.functions, scope.budget))
+                )
             return self.settle(block, value, block.place, scope)
         except HclError as problem:
             raise VariableProblem(name, problem) from None
@@ -102,7 +106,7 @@ class VariableReader:
             return convert(value, self.type(block, scope))
         except ConversionError as problem:
             raise place.error(
-                "Invalid value for input variable", f'The given value is not suitable for var.{name}: {problem}.'
+                "Invalid value for input variable", f"The given value is not suitable for var.{name}: {problem}."
             ) from None
 
     def validate(self, block: nodes.Block, scope: Scope) -> None:

@@ -71,9 +71,7 @@ class Source:
             suggestion=suggestion,
         )
 
-    def error(
-        self, start: int, end: int, summary: str, detail: str = "", *, suggestion: str = ""
-    ) -> HclError:
+    def error(self, start: int, end: int, summary: str, detail: str = "", *, suggestion: str = "") -> HclError:
         """The finding of ``diagnostic`` as an exception to raise."""
         return HclError([self.diagnostic(start, end, summary, detail, suggestion=suggestion)])
 

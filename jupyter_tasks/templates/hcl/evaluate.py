@@ -100,9 +100,7 @@ def _attribute(value: Value, step: nodes.AttributeStep, scope: Scope) -> Value:
         if step.name in value:
             return value[step.name]  # type: ignore[no-any-return]
         if isinstance(value, MapValue):
-            raise place.error(
-                "Missing map element", f'This map does not have an element with the key "{step.name}".'
-            )
+            raise place.error("Missing map element", f'This map does not have an element with the key "{step.name}".')
         known = f"It has {one_of(value)}." if value else "It has none."
         raise place.error(
             "Unsupported attribute",
@@ -128,9 +126,7 @@ def _index(value: Value, key: Value, place: Place) -> Value:
     if value is UNKNOWN or key is UNKNOWN:
         return UNKNOWN
     if value is None:
-        raise place.error(
-            "Attempt to index null value", "This value is null, so it does not have any indices."
-        )
+        raise place.error("Attempt to index null value", "This value is null, so it does not have any indices.")
     if key is None:
         raise place.error("Invalid index", "Can't use a null value as an indexing key.")
     try:
@@ -342,7 +338,7 @@ def _for(node: nodes.For, scope: Scope) -> Value:
         elif name in named:
             raise scope.place(node.key).error(
                 "Duplicate object key",
-                f'Two different items produced the key "{name}" in this \'for\' expression.',
+                f"Two different items produced the key \"{name}\" in this 'for' expression.",
                 suggestion="If duplicates are expected, use the ellipsis (...) after the value to group them.",
             )
         else:
@@ -460,9 +456,7 @@ def _attempt(node: nodes.Call, scope: Scope) -> Value:
     if node.name == "can":
         return False
     reasons = "; ".join(dict.fromkeys(problem.diagnostics[0].summary for problem in failed))
-    raise scope.place(node).error(
-        'Error in function call to "try"', f"None of its expressions has a value: {reasons}."
-    )
+    raise scope.place(node).error('Error in function call to "try"', f"None of its expressions has a value: {reasons}.")
 
 
 _RULES: dict[type, Callable[[Any, Scope], Value]] = {

@@ -315,7 +315,9 @@ class ExpressionParser(Cursor):
         elif self.kind == "number":
             if "." in self.word and not chained:
                 raise self.error(
-                    "Invalid legacy index syntax", "Two indexes cannot be chained with dots.", suggestion="Write [0][1]."
+                    "Invalid legacy index syntax",
+                    "Two indexes cannot be chained with dots.",
+                    suggestion="Write [0][1].",
                 )
             step = IndexStep(at, self.end, self._number(self.word))
         else:

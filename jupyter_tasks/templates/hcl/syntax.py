@@ -24,9 +24,7 @@ _ITEM_START = re.compile(r"[ \t]*(?:([A-Za-z_][\w-]*)[ \t]*(?:=(?!=)|\{|\"|[A-Za
 def decode(name: str, data: bytes) -> Source:
     """The bytes of a file as text. Raises: HclError when they are not UTF-8 or too many."""
     if len(data) > MAX_BYTES:
-        raise HclError(
-            [_file_error(name, "File too large", f"{len(data)} bytes; at most {MAX_BYTES} are read.")]
-        )
+        raise HclError([_file_error(name, "File too large", f"{len(data)} bytes; at most {MAX_BYTES} are read.")])
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -185,7 +183,10 @@ class _BodyParser(ExpressionParser):
         if not self.diagnostics:
             self.diagnostics.append(
                 self.source.diagnostic(
-                    start, max(end, opening + 1), "Unclosed configuration block", "There is no closing brace for this block."
+                    start,
+                    max(end, opening + 1),
+                    "Unclosed configuration block",
+                    "There is no closing brace for this block.",
                 )
             )
 

@@ -121,9 +121,7 @@ class _Reader:
             if found and found.end() > at:
                 literal = self._literal(found[0], at)
                 line_start = found[0].endswith("\n")
-                self.parts.append(
-                    _Part("text", at, found.end(), literal.lstrip(_SPACE) if trim else literal)
-                )
+                self.parts.append(_Part("text", at, found.end(), literal.lstrip(_SPACE) if trim else literal))
                 at, trim = found.end(), False
             elif at >= size and self.end is _NEVER:
                 return at

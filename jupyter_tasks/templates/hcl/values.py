@@ -96,9 +96,7 @@ class ObjectValue(dict[str, Any]):
     __slots__ = ()
 
 
-Value = Union[
-    str, bool, int, Decimal, None, Unknown, ListValue, TupleValue, SetValue, MapValue, ObjectValue
-]
+Value = Union[str, bool, int, Decimal, None, Unknown, ListValue, TupleValue, SetValue, MapValue, ObjectValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +238,11 @@ def unify(types: list[Type]) -> Type | None:
         return _unify_objects(kinds)
     if classes == {TupleType}:
         return _unify_tuples(kinds)
-    for class_, structural, name in ((MapType, ObjectType, "map"), (ListType, TupleType, "list"), (SetType, TupleType, "set")):
+    for class_, structural, name in (
+        (MapType, ObjectType, "map"),
+        (ListType, TupleType, "list"),
+        (SetType, TupleType, "set"),
+    ):
         if class_ in classes and classes <= {class_, structural} | ({ListType} if class_ is SetType else set()):
             element = unify(_elements(kinds))
             return None if element is None else class_(name, element)

@@ -251,9 +251,7 @@ def _script(draft: Draft) -> Mapping[str, Value]:
     if not (decoded.flag("run_on_start") or decoded.flag("run_on_stop") or cron):
         raise decoded.place.error('at least one of "run_on_start", "run_on_stop", or "cron" must be set')
     if decoded.flag("start_blocks_login") and not decoded.flag("run_on_start"):
-        raise decoded.error(
-            "start_blocks_login", '"start_blocks_login" can only be set if "run_on_start" is "true"'
-        )
+        raise decoded.error("start_blocks_login", '"start_blocks_login" can only be set if "run_on_start" is "true"')
     fields = cron.split()
     if cron and not _CRON_WORDS.fullmatch(cron):
         if len(fields) != 6 or not all(_CRON_FIELD.fullmatch(field) for field in fields):
@@ -349,10 +347,7 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     ("managed", "coder_metadata"): Kind(_METADATA, _metadata),
     ("managed", "coder_ai_task"): Kind(_TASK, _ai_task),
     ("managed", "coder_devcontainer"): Kind(_DEVCONTAINER, _devcontainer),
-    ("managed", "coder_agent_instance"): Kind(
-        Schema({"id": _ID, "agent_id": _NEEDED, "instance_id": _NEEDED}), _plain
-    ),
+    ("managed", "coder_agent_instance"): Kind(Schema({"id": _ID, "agent_id": _NEEDED, "instance_id": _NEEDED}), _plain),
     ("managed", "coder_external_agent"): Kind(Schema({"id": _ID, "agent_id": _NEEDED}), _plain),
 }
 """(mode, type) -> what it is."""
-

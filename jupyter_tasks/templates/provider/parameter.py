@@ -68,7 +68,9 @@ class _Subject:
         return place.error(summary, detail)
 
 
-_OPTION = Schema({"name": Argument(required=True), "value": Argument(required=True), "description": Argument(), "icon": Argument()})
+_OPTION = Schema(
+    {"name": Argument(required=True), "value": Argument(required=True), "description": Argument(), "icon": Argument()}
+)
 _VALIDATION = Schema(
     {
         "min": Argument(NUMBER),
@@ -158,7 +160,9 @@ def _check_options(decoded: Decoded, form: str) -> None:
     for option in decoded.blocks["option"]:
         name, value = option.text("name"), option.text("value")
         if name in names:
-            raise option.error("name", "Option names must be unique.", f'multiple options found with the same name "{name}"')
+            raise option.error(
+                "name", "Option names must be unique.", f'multiple options found with the same name "{name}"'
+            )
         if value in values:
             raise option.error(
                 "value", "Option values must be unique.", f'multiple options found with the same value "{value}"'
@@ -205,7 +209,8 @@ def _check_value(subject: _Subject) -> None:
         _check_rules(subject, rules[0])
     if subject.value and not _is_of_type(subject.type, subject.value):
         raise subject.error(
-            f'Parameter value is not of type "{subject.type}"', f'{subject.label} "{subject.value}" is not a {subject.type}.'
+            f'Parameter value is not of type "{subject.type}"',
+            f'{subject.label} "{subject.value}" is not a {subject.type}.',
         )
 
 
@@ -243,7 +248,9 @@ def _broken_rule(subject: _Subject, rules: Decoded) -> str:
     kind, value = subject.type, subject.value or ""
     least, most, direction, pattern = (rules.values.get(name) for name in ("min", "max", "monotonic", "regex"))
     if pattern and (least is not None or most is not None or direction):
-        raise rules.error("regex", "Conflicting configuration arguments", '"regex" conflicts with min, max and monotonic')
+        raise rules.error(
+            "regex", "Conflicting configuration arguments", '"regex" conflicts with min, max and monotonic'
+        )
     if kind != "number":
         if least is not None:
             return f"a min cannot be specified for a {kind} type"
@@ -303,4 +310,3 @@ def _broken_number(subject: _Subject, rules: Decoded, value: str) -> str:
 
 KINDS: Mapping[tuple[str, str], Kind] = {("data", "coder_parameter"): Kind(_SCHEMA, _complete)}
 """(mode, type) -> what it is."""
-

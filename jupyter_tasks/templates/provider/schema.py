@@ -162,9 +162,11 @@ def decode(body: Body, schema: Schema, scope: Scope, place: Place, ignored: froz
     for name, nested in schema.blocks.items():
         inner = found.blocks.setdefault(name, [])
         if nested.most is not None and len(inner) > nested.most:
-            problems += inner[nested.most].place.error(
-                f"Too many {name} blocks", f'No more than {nested.most} "{name}" blocks are allowed.'
-            ).diagnostics
+            problems += (
+                inner[nested.most]
+                .place.error(f"Too many {name} blocks", f'No more than {nested.most} "{name}" blocks are allowed.')
+                .diagnostics
+            )
     if problems:
         raise HclError(problems)
     return found
@@ -198,7 +200,9 @@ def _argument(attribute: Attribute, schema: Schema, scope: Scope, found: Decoded
             "Incorrect attribute value type", f'Inappropriate value for attribute "{name}": {problem}.'
         ) from None
     if argument.required and value is None:
-        raise attribute.value_place.error("Missing required argument", f'The argument "{name}" is required, but is null.')
+        raise attribute.value_place.error(
+            "Missing required argument", f'The argument "{name}" is required, but is null.'
+        )
     found.values[name] = value
     found.places[name] = attribute.value_place
 

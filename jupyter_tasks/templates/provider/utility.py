@@ -195,4 +195,3 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     ),
 }
 """(mode, type) -> what it is."""
-

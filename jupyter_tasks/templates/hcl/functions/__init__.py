@@ -22,7 +22,18 @@ from jupyter_tasks.templates.hcl.values import Value
 
 __all__ = ["FunctionContext", "FunctionProblem", "Renderer", "function_names", "invoke", "missing_function"]
 
-_FAMILIES = ("collection", "conversion", "encoding", "filesystem", "format", "hashing", "numeric", "strings", "time", "network")
+_FAMILIES = (
+    "collection",
+    "conversion",
+    "encoding",
+    "filesystem",
+    "format",
+    "hashing",
+    "numeric",
+    "strings",
+    "time",
+    "network",
+)
 _NOT_HERE = frozenset(
     "abspath bcrypt csvdecode ephemeralasnull filebase64sha512 issensitive pathexpand plantimestamp provider"
     " rsadecrypt textdecodebase64 textencodebase64 type uuid base64gzip yamldecode yamlencode".split()

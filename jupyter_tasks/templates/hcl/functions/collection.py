@@ -322,4 +322,3 @@ def _setsymmetricdifference(first: tuple[Value, ...], *others: tuple[Value, ...]
 
 def _in(wanted: Value, items: tuple[Value, ...]) -> bool:
     return any(equal(item, wanted) is True for item in items)
-

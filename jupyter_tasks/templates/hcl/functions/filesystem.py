@@ -16,9 +16,7 @@ def _text(context: FunctionContext, path: str) -> str:
     try:
         return context.files.read(path).decode()
     except UnicodeDecodeError:
-        raise FunctionProblem(
-            f"contents of {path!r} are not valid UTF-8; use the filebase64 function.", 0
-        ) from None
+        raise FunctionProblem(f"contents of {path!r} are not valid UTF-8; use the filebase64 function.", 0) from None
 
 
 @function("file", _context=True, path=STRING)

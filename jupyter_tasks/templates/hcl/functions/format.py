@@ -99,7 +99,11 @@ def _verb(letter: str, flags: str, precision: str | None, value: Value, at: int)
     if letter in "gG" and precision is None:
         return _shortest(amount, sign, letter)
     digits = "6" if precision is None else precision or "0"
-    return format(Decimal(amount), f"{sign}.{digits}{letter}") if letter in "fF" else _exponent(amount, sign, digits, letter)
+    return (
+        format(Decimal(amount), f"{sign}.{digits}{letter}")
+        if letter in "fF"
+        else _exponent(amount, sign, digits, letter)
+    )
 
 
 def _exponent(amount: int | Decimal, sign: str, digits: str, letter: str) -> str:

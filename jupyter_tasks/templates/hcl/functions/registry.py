@@ -13,7 +13,17 @@ from typing import Any, Protocol, TypeVar
 
 from jupyter_tasks.templates.hcl.values import UNKNOWN, ConversionError, Type, Value, convert, has_unknown
 
-__all__ = ["MAX_ITEMS", "REGISTRY", "Files", "Function", "FunctionContext", "FunctionProblem", "Renderer", "call", "function"]
+__all__ = [
+    "MAX_ITEMS",
+    "REGISTRY",
+    "Files",
+    "Function",
+    "FunctionContext",
+    "FunctionProblem",
+    "Renderer",
+    "call",
+    "function",
+]
 
 MAX_ITEMS = 100_000
 """The most elements that a function makes."""
@@ -97,9 +107,7 @@ def call(target: Function, values: list[Value], context: FunctionContext) -> Val
     least = len(target.parameters) - (1 if target.variadic else 0)
     if len(values) < least:
         missing = target.parameters[len(values)][0]
-        raise FunctionProblem(
-            f'Function "{target.name}" expects {least} argument(s). Missing value for "{missing}".'
-        )
+        raise FunctionProblem(f'Function "{target.name}" expects {least} argument(s). Missing value for "{missing}".')
     if len(values) > least and not target.variadic:
         raise FunctionProblem(f'Function "{target.name}" expects only {least} argument(s).', least)
     arguments: list[Value] = []
@@ -107,9 +115,7 @@ def call(target: Function, values: list[Value], context: FunctionContext) -> Val
     for index, value in enumerate(values):
         parameter, kind = target.parameters[min(index, len(target.parameters) - 1)]
         if value is None and parameter not in target.nullable:
-            raise FunctionProblem(
-                f'Invalid value for "{parameter}" parameter: argument must not be null.', index
-            )
+            raise FunctionProblem(f'Invalid value for "{parameter}" parameter: argument must not be null.', index)
         try:
             arguments.append(convert(value, kind))
         except ConversionError as problem:

@@ -29,7 +29,9 @@ def graphemes(text: str) -> list[str]:
     found: list[str] = []
     joined = False
     for character in text:
-        extends = unicodedata.combining(character) or character in "\u200d\ufe0f" or "\U0001f3fb" <= character <= "\U0001f3ff"
+        extends = (
+            unicodedata.combining(character) or character in "\u200d\ufe0f" or "\U0001f3fb" <= character <= "\U0001f3ff"
+        )
         if found and (extends or joined or (character == "\n" and found[-1] == "\r")):
             found[-1] += character
         else:

@@ -10,9 +10,7 @@ from jupyter_tasks.templates.hcl.values import STRING, UNKNOWN, Value
 
 __all__: list[str] = []
 
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DURATION = re.compile(r"[+-]?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+|[+-]?0", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -83,7 +81,12 @@ def _formatdate(pattern: str, text: str) -> Value:
         if word == "aa":
             return moment.strftime("%p").lower()
         offset = moment.strftime("%z")
-        zones = {"Z": f"{offset[:3]}:{offset[3:]}", "ZZZZ": offset, "ZZZZZ": f"{offset[:3]}:{offset[3:]}", "ZZZ": offset}
+        zones = {
+            "Z": f"{offset[:3]}:{offset[3:]}",
+            "ZZZZ": offset,
+            "ZZZZZ": f"{offset[:3]}:{offset[3:]}",
+            "ZZZ": offset,
+        }
         if word in zones:
             return ("Z" if word == "Z" else "UTC") if offset == "+0000" and word in ("Z", "ZZZ") else zones[word]
         raise FunctionProblem(f"unsupported format verb {word!r}.", 0)

@@ -69,11 +69,14 @@ function drawTrend(rows) {
   const points = groups(rows, "month").sort((one, two) => one.name.localeCompare(two.name));
   const [width, height, left, bottom, top] = [1100, 300, 58, 30, 12];
   const svg = drawing(width, height, "Revenue by month");
-  const most = Math.max(...points.map((point) => point.revenue), 1) * 1.1;
+  const highest = Math.max(...points.map((point) => point.revenue), 1);
+  const power = 10 ** Math.floor(Math.log10(highest / 4));
+  const tick = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size * 4 >= highest);
+  const most = tick * 4;
   const x = (index) => left + (index * (width - left - 16)) / Math.max(points.length - 1, 1);
   const y = (value) => top + (1 - value / most) * (height - bottom - top);
   for (let step = 0; step <= 4; step += 1) {
-    const value = (most * step) / 4;
+    const value = tick * step;
     svg.append(shape("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }));
     svg.append(shape("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, compact.format(value)));
   }
@@ -93,7 +96,7 @@ function drawTrend(rows) {
 }
 
 function drawBars(id, items, label) {
-  const [width, row] = [420, 46];
+  const [width, row] = [340, 50];
   const svg = drawing(width, items.length * row, label);
   const most = Math.max(...items.map((item) => item.revenue), 1);
   items.forEach((item, index) => {
