@@ -6,28 +6,20 @@ and ``for_each``, variables with their types and validations, outputs. What a re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import ParamSpec, TypeVar
 
 from jupyter_tasks.errors import Diagnostic
+from jupyter_tasks.templates.checks import check_names
 from jupyter_tasks.templates.configuration import ModuleConfig, ModuleDeclaration, ResourceDeclaration, load_module
+from jupyter_tasks.templates.expansion import MAX_INSTANCES, Local, expand, suffix
 from jupyter_tasks.templates.hcl import nodes
 from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, did_you_mean
-from jupyter_tasks.templates.hcl.evaluate import Budget, Scope, evaluate
+from jupyter_tasks.templates.hcl.evaluate import evaluate
 from jupyter_tasks.templates.hcl.functions import FunctionContext
-from jupyter_tasks.templates.hcl.values import (
-    NUMBER,
-    UNKNOWN,
-    ConversionError,
-    ObjectValue,
-    SetValue,
-    TupleValue,
-    Value,
-    convert,
-    is_number,
-    type_name,
-    type_of,
-)
+from jupyter_tasks.templates.hcl.scope import Budget, Scope
+from jupyter_tasks.templates.hcl.values import ObjectValue, Value
 from jupyter_tasks.templates.modules import ModuleSource, locate
 from jupyter_tasks.templates.provider import find_kind, unsupported
 from jupyter_tasks.templates.provider.schema import Decoded, Draft, Facts, decode
@@ -37,9 +29,12 @@ from jupyter_tasks.templates.variables import VariableReader
 __all__ = ["Instance", "ModuleInstance", "Run"]
 
 _MAX_MODULE_DEPTH = 12
-_MAX_INSTANCES = 1_000
 _META = frozenset({"count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection"})
 _MODULE_META = frozenset({"source", "version", "providers", "count", "for_each", "depends_on"})
+
+
+_Made = TypeVar("_Made")
+_Given = ParamSpec("_Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +65,17 @@ class Run:
     warnings: list[Diagnostic] = field(default_factory=list)
     active: list[tuple[object, str]] = field(default_factory=list)
 
-    def attempt(self, work: Callable[[], object]) -> None:
-        """Do ``work``; keep what it finds wrong and go on."""
+    def attempt(self, work: Callable[_Given, _Made], *given: _Given.args, **named: _Given.kwargs) -> _Made | None:
+        """Do ``work``; keep what it finds wrong, return None then, and go on."""
         try:
-            work()
+            return work(*given, **named)
         except HclError as problem:
             self.errors.append(problem)
             self.problems.update(dict.fromkeys(problem.diagnostics))
+            return None
 
 
 _Result = tuple[Value, HclError | None]
-_Local = Mapping[str, Value]
 
 
 class ModuleInstance:
@@ -106,7 +101,7 @@ class ModuleInstance:
             run.root_variables = config.variables
         run.problems.update(dict.fromkeys(config.diagnostics))
 
-    def scope(self, block: nodes.Block | nodes.Attribute, local: _Local | None = None) -> Scope:
+    def scope(self, block: nodes.Block | nodes.Attribute, local: Local | None = None) -> Scope:
         """Where the expressions of ``block`` are evaluated."""
         return Scope(self, block.source, self.run.functions, self.run.budget, local or {})
 
@@ -114,28 +109,25 @@ class ModuleInstance:
         """Compute everything that is declared, gathering what is wrong in the run."""
         attempt = self.run.attempt
         for name in self.config.variables:
-            attempt(lambda n=name: self._variable(n))  # type: ignore[misc]
-            attempt(
-                lambda n=name: self.run.variables.validate(
-                    self.config.variables[n], self.scope(self.config.variables[n])
-                )
-            )  # type: ignore[misc]
+            block = self.config.variables[name]
+            attempt(self._variable, name)
+            attempt(self.run.variables.validate, block, self.scope(block))
         for name in self.config.locals:
-            attempt(lambda n=name: self._local(n))  # type: ignore[misc]
+            attempt(self._local, name)
         for address in self.config.resources:
-            attempt(lambda a=address: self._resource(self.config.resources[a]))  # type: ignore[misc]
+            attempt(self._resource, self.config.resources[address])
         for name in self.config.modules:
-            attempt(lambda n=name: self._module(n))  # type: ignore[misc]
+            attempt(self._module, name)
             for _, child in self._children.get(name, ()):
                 child.evaluate_all()
         for name in self.config.outputs:
-            attempt(lambda n=name: self._output(n))  # type: ignore[misc]
+            attempt(self._output, name)
 
     def of_type(self, mode: str, type_: str) -> None:
         """Compute only the resources of one type in this module."""
         for declaration in self.config.resources.values():
             if (declaration.mode, declaration.type) == (mode, type_):
-                self.run.attempt(lambda d=declaration: self._resource(d))  # type: ignore[misc]
+                self.run.attempt(self._resource, declaration)
 
     # names
 
@@ -261,8 +253,10 @@ class ModuleInstance:
         place = declaration.block.place
 
         def compute() -> Value:
-            expansion = self._expand(declaration.block)
+            expansion = expand(declaration.block, self.scope(declaration.block))
             config = self._load(declaration)
+            if declaration.name not in self._children:
+                self.run.problems.update(dict.fromkeys(check_names(config)))
             arguments = self._arguments(declaration, config)
             children: list[tuple[Value, ModuleInstance]] = []
             for key, local in expansion.items:
@@ -270,7 +264,7 @@ class ModuleInstance:
                 child = ModuleInstance(
                     self.run,
                     config,
-                    f"{self.address}.module.{name}{_suffix(key)}".lstrip("."),
+                    f"{self.address}.module.{name}{suffix(key)}".lstrip("."),
                     {word: (attribute, scope) for word, attribute in arguments.items()},
                     self.depth + 1,
                 )
@@ -284,8 +278,7 @@ class ModuleInstance:
         """Every output's value, null for one that fails (what is wrong with it is kept in the run)."""
         found: dict[str, Value] = {}
         for name in sorted(self.config.outputs):
-            found[name] = None
-            self.run.attempt(lambda n=name: found.__setitem__(n, self._output(n)))  # type: ignore[misc]
+            found[name] = self.run.attempt(self._output, name)
         return ObjectValue(found)
 
     def _load(self, declaration: ModuleDeclaration) -> ModuleConfig:
@@ -331,7 +324,7 @@ class ModuleInstance:
 
     def _resource(self, declaration: ResourceDeclaration) -> Value:
         def compute() -> Value:
-            expansion = self._expand(declaration.block)
+            expansion = expand(declaration.block, self.scope(declaration.block))
             values: list[Value] = []
             for key, local in expansion.items:
                 values.append(self._instance(declaration, key, local).values)
@@ -339,12 +332,12 @@ class ModuleInstance:
 
         return self._once("resource", declaration.address, declaration.block.place, compute)
 
-    def _instance(self, declaration: ResourceDeclaration, key: Value, local: _Local) -> Instance:
+    def _instance(self, declaration: ResourceDeclaration, key: Value, local: Local) -> Instance:
         block = declaration.block
         kind = find_kind(declaration.mode, declaration.type)
         if kind is None:
             raise unsupported(declaration.mode, declaration.type, block)
-        address = f"{self.address}.{declaration.address}{_suffix(key)}".lstrip(".")
+        address = f"{self.address}.{declaration.address}{suffix(key)}".lstrip(".")
         scope = self.scope(block, local)
         for inner in block.body.blocks:
             if inner.type == "provisioner":
@@ -360,8 +353,8 @@ class ModuleInstance:
         self._conditions(block, replace(scope, local={**scope.local, "self": values}))
         found = Instance(address, declaration, decoded, values)
         self.run.instances[address] = found
-        if len(self.run.instances) > _MAX_INSTANCES:
-            raise block.place.error("Too many resources", f"At most {_MAX_INSTANCES} instances are planned.")
+        if len(self.run.instances) > MAX_INSTANCES:
+            raise block.place.error("Too many resources", f"At most {MAX_INSTANCES} instances are planned.")
         return found
 
     def _conditions(self, block: nodes.Block, scope: Scope) -> None:
@@ -369,63 +362,3 @@ class ModuleInstance:
             for condition in lifecycle.body.blocks:
                 if condition.type in ("precondition", "postcondition"):
                     self.run.variables.condition(condition, scope, f"Resource {condition.type} failed")
-
-    def _expand(self, block: nodes.Block) -> _Expansion:
-        attributes = block.body.attributes
-        count, each = attributes.get("count"), attributes.get("for_each")
-        if count and each:
-            raise each.place.error('Invalid combination of "count" and "for_each"', "Only one of them may be set.")
-        if count:
-            return self._counted(count)
-        if each:
-            return self._each(each)
-        return _Expansion("one", [(None, {})])
-
-    def _counted(self, attribute: nodes.Attribute) -> _Expansion:
-        value = evaluate(attribute.expression, self.scope(attribute))
-        try:
-            value = convert(value, NUMBER)
-        except ConversionError as problem:
-            raise attribute.value_place.error("Incorrect value for count", f"{problem}.") from None
-        if value is UNKNOWN or not isinstance(value, int) or not 0 <= value <= _MAX_INSTANCES:
-            raise attribute.value_place.error(
-                "Invalid count argument", f"count must be a known whole number from 0 to {_MAX_INSTANCES}."
-            )
-        return _Expansion("count", [(index, {"count": ObjectValue(index=index)}) for index in range(value)])
-
-    def _each(self, attribute: nodes.Attribute) -> _Expansion:
-        value = evaluate(attribute.expression, self.scope(attribute))
-        pairs: list[tuple[str, Value]]
-        if isinstance(value, dict):
-            pairs = sorted(value.items())
-        elif isinstance(value, SetValue) and all(isinstance(item, str) for item in value):
-            pairs = [(str(item), item) for item in value]
-        else:
-            raise attribute.value_place.error(
-                "Invalid for_each argument",
-                f"for_each must be a map, or a set of strings, and this is a {type_name(type_of(value))}.",
-                suggestion="Use toset([…]) for a list of strings." if isinstance(value, tuple) else "",
-            )
-        return _Expansion("each", [(key, {"each": ObjectValue(key=key, value=item)}) for key, item in pairs])
-
-
-@dataclass(frozen=True, slots=True)
-class _Expansion:
-    """The instances of a block: their keys with the names that each sees."""
-
-    kind: str
-    items: Sequence[tuple[Value, _Local]]
-
-    def collect(self, values: Sequence[Value]) -> Value:
-        """The instances' values as a reference to the whole block sees them."""
-        if self.kind == "one":
-            return values[0]
-        if self.kind == "count":
-            return TupleValue(values)
-        return ObjectValue((str(key), value) for (key, _), value in zip(self.items, values, strict=True))
-
-
-def _suffix(key: Value) -> str:
-    if key is None:
-        return ""
-    return f"[{key}]" if is_number(key) else f'["{key}"]'

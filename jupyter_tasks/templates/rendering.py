@@ -15,8 +15,9 @@ from jupyter_tasks.templates.checks import check_names
 from jupyter_tasks.templates.configuration import load_module
 from jupyter_tasks.templates.hcl import nodes
 from jupyter_tasks.templates.hcl.diagnostics import Source, did_you_mean
-from jupyter_tasks.templates.hcl.evaluate import Budget, Scope, evaluate
+from jupyter_tasks.templates.hcl.evaluate import evaluate
 from jupyter_tasks.templates.hcl.functions import FunctionContext, FunctionProblem
+from jupyter_tasks.templates.hcl.scope import Budget, Scope
 from jupyter_tasks.templates.hcl.syntax import parse_template
 from jupyter_tasks.templates.hcl.values import Value
 from jupyter_tasks.templates.instances import ModuleInstance, Run

@@ -10,20 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jupyter_tasks.templates.hcl import nodes
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, Source
-from jupyter_tasks.templates.hcl.evaluate import Scope, evaluate
+from jupyter_tasks.templates.hcl.evaluate import evaluate
+from jupyter_tasks.templates.hcl.scope import Scope
 from jupyter_tasks.templates.hcl.syntax import parse_expression
 from jupyter_tasks.templates.hcl.type_syntax import read_type
-from jupyter_tasks.templates.hcl.values import (
-    BOOL,
-    DYNAMIC,
-    STRING,
-    UNKNOWN,
-    ConversionError,
-    Type,
-    Value,
-    convert,
-)
+from jupyter_tasks.templates.hcl.types import BOOL, DYNAMIC, STRING, Type
+from jupyter_tasks.templates.hcl.values import UNKNOWN, Value
 
 __all__ = ["VariableProblem", "VariableReader"]
 

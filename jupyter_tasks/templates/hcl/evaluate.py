@@ -7,68 +7,28 @@ templates. What a bare name means is the business of ``Names`` (a module instanc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from jupyter_tasks.templates.hcl import nodes, operations
-from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, Source, did_you_mean, one_of
-from jupyter_tasks.templates.hcl.functions import FunctionContext, FunctionProblem, invoke, missing_function
+from jupyter_tasks.templates.hcl.access import follow, index
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
+from jupyter_tasks.templates.hcl.diagnostics import HclError, Place
+from jupyter_tasks.templates.hcl.functions import FunctionProblem, invoke, missing_function
+from jupyter_tasks.templates.hcl.scope import MAX_STEPS, MAX_TEXT, Scope
+from jupyter_tasks.templates.hcl.types import STRING, type_name, unify
 from jupyter_tasks.templates.hcl.values import (
-    STRING,
     UNKNOWN,
-    ConversionError,
     ListValue,
-    MapValue,
     ObjectValue,
     SetValue,
     TupleValue,
     Value,
-    convert,
     is_number,
-    type_name,
     type_of,
-    unify,
 )
 
-__all__ = ["Budget", "Names", "Scope", "evaluate", "follow"]
-
-_MAX_STEPS = 2_000_000
-_MAX_TEXT = 16 * 1024 * 1024
-
-
-class Names(Protocol):
-    """What bare names stand for."""
-
-    def resolve(self, node: nodes.Reference, scope: Scope) -> tuple[Value, int]:
-        """The value of ``node`` and how many of its steps that used up. Raises: HclError."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """How much more may be evaluated: a bound against templates that grow without end."""
-
-    steps: int = _MAX_STEPS
-    text: int = _MAX_TEXT
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where an expression is evaluated: its file, the names around it, and those of loops (``local``)."""
-
-    names: Names
-    source: Source
-    functions: FunctionContext
-    budget: Budget
-    local: Mapping[str, Value] = field(default_factory=dict)
-
-    def place(self, node: nodes.Node) -> Place:
-        """Where ``node`` stands."""
-        return Place(self.source, node.start, node.end)
-
-    def with_local(self, **names: Value) -> Scope:
-        """This scope with more loop names."""
-        return replace(self, local={**self.local, **names})
+__all__ = ["evaluate"]
 
 
 def evaluate(node: nodes.Expression, scope: Scope) -> Value:
@@ -77,76 +37,9 @@ def evaluate(node: nodes.Expression, scope: Scope) -> Value:
     budget.steps -= 1
     if budget.steps < 0:
         raise scope.place(node).error(
-            "Template does too much work", f"More than {_MAX_STEPS} steps were needed to evaluate it."
+            "Template does too much work", f"More than {MAX_STEPS} steps were needed to evaluate it."
         )
     return _RULES[type(node)](node, scope)
-
-
-def follow(value: Value, steps: Iterable[nodes.Step], scope: Scope) -> Value:
-    """The value that attribute and index steps lead to. Raises: HclError."""
-    for step in steps:
-        if value is UNKNOWN:
-            return UNKNOWN
-        if isinstance(step, nodes.AttributeStep):
-            value = _attribute(value, step, scope)
-        else:
-            value = _index(value, step.key, scope.place(step))
-    return value
-
-
-def _attribute(value: Value, step: nodes.AttributeStep, scope: Scope) -> Value:
-    place = scope.place(step)
-    if isinstance(value, dict):
-        if step.name in value:
-            return value[step.name]  # type: ignore[no-any-return]
-        if isinstance(value, MapValue):
-            raise place.error("Missing map element", f'This map does not have an element with the key "{step.name}".')
-        known = f"It has {one_of(value)}." if value else "It has none."
-        raise place.error(
-            "Unsupported attribute",
-            f'This object does not have an attribute named "{step.name}". {known}',
-            suggestion=did_you_mean(step.name, value),
-        )
-    if value is None:
-        raise place.error(
-            "Attempt to get attribute from null value", "This value is null, so it does not have any attributes."
-        )
-    if isinstance(value, tuple):
-        raise place.error(
-            "Unsupported attribute",
-            f"This value is a {type_name(type_of(value))}; its elements may have attributes.",
-            suggestion=f"Write [0].{step.name} for one element, or [*].{step.name} for all of them.",
-        )
-    raise place.error(
-        "Unsupported attribute", f"This value is a {type_name(type_of(value))}, so it does not have any attributes."
-    )
-
-
-def _index(value: Value, key: Value, place: Place) -> Value:
-    if value is UNKNOWN or key is UNKNOWN:
-        return UNKNOWN
-    if value is None:
-        raise place.error("Attempt to index null value", "This value is null, so it does not have any indices.")
-    if key is None:
-        raise place.error("Invalid index", "Can't use a null value as an indexing key.")
-    try:
-        if isinstance(value, (ListValue, TupleValue)):
-            wanted = operations.numeric(key)
-            if isinstance(wanted, int) and 0 <= wanted < len(value):
-                return value[wanted]  # type: ignore[no-any-return]
-            size = f"It has {len(value)} element{'' if len(value) == 1 else 's'}."
-            raise place.error("Invalid index", f"The given key does not identify an element. {size}")
-        if isinstance(value, dict):
-            name = convert(key, STRING)
-            if name in value:
-                return value[name]  # type: ignore[index, no-any-return]
-            hint = did_you_mean(str(name), value)
-            raise place.error("Invalid index", f'There is no element with the key "{name}".', suggestion=hint)
-    except ConversionError as problem:
-        raise place.error("Invalid index", f"The given key is not suitable: {problem}.") from None
-    if isinstance(value, SetValue):
-        raise place.error("Invalid index", "Elements of a set are identified only by their value.")
-    raise place.error("Invalid index", f"A {type_name(type_of(value))} does not have any indices.")
 
 
 def _literal(node: nodes.Literal, scope: Scope) -> Value:
@@ -166,7 +59,7 @@ def _traversal(node: nodes.Traversal, scope: Scope) -> Value:
 
 def _computed_index(node: nodes.Index, scope: Scope) -> Value:
     target = evaluate(node.target, scope)
-    return _index(target, evaluate(node.key, scope), scope.place(node.key))
+    return index(target, evaluate(node.key, scope), scope.place(node.key))
 
 
 _ITEM = "\0item"
@@ -182,9 +75,9 @@ def _splat(node: nodes.Splat, scope: Scope) -> Value:
         return UNKNOWN
     if target is None:
         return TupleValue()
-    many = isinstance(target, tuple)
-    items = [evaluate(node.each, scope.with_local(**{_ITEM: item})) for item in (target if many else (target,))]
-    return ListValue(items) if many and not isinstance(target, TupleValue) else TupleValue(items)
+    found = target if isinstance(target, tuple) else (target,)
+    items = [evaluate(node.each, scope.with_local(**{_ITEM: item})) for item in found]
+    return ListValue(items) if isinstance(target, (ListValue, SetValue)) else TupleValue(items)
 
 
 def _unary(node: nodes.Unary, scope: Scope) -> Value:
@@ -392,7 +285,7 @@ def _as_text(value: Value, node: nodes.Expression, scope: Scope) -> str:
 def _bounded(text: str, node: nodes.Expression, scope: Scope) -> str:
     scope.budget.text -= len(text)
     if scope.budget.text < 0:
-        raise scope.place(node).error("Template makes too much text", f"More than {_MAX_TEXT} characters.")
+        raise scope.place(node).error("Template makes too much text", f"More than {MAX_TEXT} characters.")
     return text
 
 

@@ -298,10 +298,8 @@ class ExpressionParser(Cursor):
             if self.kind == ".":
                 at = self.start
                 self.advance()
-                if self.kind == "*":
-                    target = self._attribute_splat(target)
-                else:
-                    target = _with_step(target, self._dotted(at))
+                star = self.kind == "*"
+                target = self._attribute_splat(target) if star else _with_step(target, self._dotted(at))
             elif self.kind == "[":
                 target = self._bracket(target)
             else:

@@ -9,18 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal, Overflow
 
-from jupyter_tasks.templates.hcl.values import (
-    ARITHMETIC,
-    BOOL,
-    NUMBER,
-    UNKNOWN,
-    ConversionError,
-    Unknown,
-    Value,
-    convert,
-    equal,
-    number,
-)
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
+from jupyter_tasks.templates.hcl.types import BOOL, NUMBER
+from jupyter_tasks.templates.hcl.values import ARITHMETIC, UNKNOWN, Unknown, Value, equal, number
 
 __all__ = ["ArithmeticProblem", "binary", "logical", "negate", "numeric"]
 

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.diagnostics import Place, Source, did_you_mean
 from jupyter_tasks.templates.hcl.nodes import Call, Expression, Literal, ObjectLiteral, Reference, TupleLiteral
-from jupyter_tasks.templates.hcl.values import (
+from jupyter_tasks.templates.hcl.types import (
     BOOL,
     DYNAMIC,
     NUMBER,
     STRING,
-    ConversionError,
     ListType,
     MapType,
     ObjectType,
     SetType,
     TupleType,
     Type,
-    Value,
-    convert,
 )
+from jupyter_tasks.templates.hcl.values import Value
 
 __all__ = ["read_type"]
 

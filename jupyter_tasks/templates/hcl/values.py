@@ -1,59 +1,53 @@
-"""Terraform's values and types, as far as templates need them.
+"""Terraform's values, as far as templates need them.
 
-Owns what a value is, what type it has, conversion and unification. A value is a Python ``str``, ``bool``, ``int`` or
+Owns what a value is, which type it has, equality and order. A value is a Python ``str``, ``bool``, ``int`` or
 ``Decimal`` (never a float), ``None`` for null, ``UNKNOWN``, or one of the five collection classes, which keep apart
 what Terraform keeps apart (``tolist([1]) == [1]`` is false). The types of empty collections and of nulls are not kept.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Any, Union
+from typing import Any, TypeAlias
+
+from jupyter_tasks.templates.hcl.types import (
+    BOOL,
+    DYNAMIC,
+    NUMBER,
+    STRING,
+    ListType,
+    MapType,
+    ObjectType,
+    SetType,
+    TupleType,
+    Type,
+    unify,
+)
 
 __all__ = [
     "ARITHMETIC",
-    "BOOL",
-    "DYNAMIC",
-    "NUMBER",
-    "STRING",
     "UNKNOWN",
-    "ConversionError",
-    "ListType",
     "ListValue",
-    "MapType",
     "MapValue",
-    "ObjectType",
     "ObjectValue",
-    "SetType",
     "SetValue",
-    "TupleType",
     "TupleValue",
-    "Type",
     "Unknown",
     "Value",
-    "convert",
     "equal",
     "from_python",
     "has_unknown",
     "is_number",
-    "make_set",
     "number",
     "number_text",
     "order_key",
     "to_python",
-    "type_name",
     "type_of",
-    "unify",
-    "unify_values",
 ]
 
 ARITHMETIC = Context(prec=154, rounding=ROUND_HALF_EVEN, Emax=999_999, Emin=-999_999)
 """512 bits of mantissa are 154 decimal digits."""
-
-_NUMBER_TEXT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 
 
 class Unknown:
@@ -96,65 +90,9 @@ class ObjectValue(dict[str, Any]):
     __slots__ = ()
 
 
-Value = Union[str, bool, int, Decimal, None, Unknown, ListValue, TupleValue, SetValue, MapValue, ObjectValue]
-
-
-@dataclass(frozen=True, slots=True)
-class Type:
-    """A type; this class itself serves string, number, bool and "any"."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListType(Type):
-    """list(element)"""
-
-    element: Type
-
-
-@dataclass(frozen=True, slots=True)
-class SetType(Type):
-    """set(element)"""
-
-    element: Type
-
-
-@dataclass(frozen=True, slots=True)
-class MapType(Type):
-    """map(element)"""
-
-    element: Type
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectType(Type):
-    """object({…}); ``optional`` holds the attributes that may be missing with what they are then."""
-
-    attributes: Mapping[str, Type]
-    optional: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TupleType(Type):
-    """tuple([…])"""
-
-    elements: tuple[Type, ...]
-
-
-STRING, NUMBER, BOOL, DYNAMIC = Type("string"), Type("number"), Type("bool"), Type("any")
-
-
-class ConversionError(Exception):
-    """A value does not fit a type; ``path`` says where in it, as ``.a[0]``."""
-
-    def __init__(self, message: str, path: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.path = path
-
-    def __str__(self) -> str:
-        return f"{self.path.lstrip('.')}: {self.message}" if self.path else self.message
+Value: TypeAlias = (
+    "str | bool | int | Decimal | None | Unknown | ListValue | TupleValue | SetValue | MapValue | ObjectValue"
+)
 
 
 def is_number(value: Value) -> bool:
@@ -214,171 +152,6 @@ def _element_type(items: Iterable[Value]) -> Type:
         if kind not in found:
             found.append(kind)
     return unify(found) or DYNAMIC
-
-
-def type_name(kind: Type) -> str:
-    """A type as messages name it."""
-    if isinstance(kind, (ListType, SetType, MapType)):
-        return f"{kind.name} of {type_name(kind.element)}"
-    return kind.name
-
-
-def unify(types: list[Type]) -> Type | None:
-    """The type that all of them can be converted to, or None; the rules of cty's ``convert.Unify``."""
-    kinds = [kind for kind in types if kind != DYNAMIC]
-    if not kinds:
-        return DYNAMIC
-    first = kinds[0]
-    if all(kind == first for kind in kinds[1:]):
-        return first
-    if all(type(kind) is Type for kind in kinds):
-        return STRING if STRING in kinds else None
-    classes = {type(kind) for kind in kinds}
-    if classes == {ObjectType}:
-        return _unify_objects(kinds)
-    if classes == {TupleType}:
-        return _unify_tuples(kinds)
-    for class_, structural, name in (
-        (MapType, ObjectType, "map"),
-        (ListType, TupleType, "list"),
-        (SetType, TupleType, "set"),
-    ):
-        if class_ in classes and classes <= {class_, structural} | ({ListType} if class_ is SetType else set()):
-            element = unify(_elements(kinds))
-            return None if element is None else class_(name, element)
-    return None
-
-
-def _elements(kinds: list[Type]) -> list[Type]:
-    found: list[Type] = []
-    for kind in kinds:
-        if isinstance(kind, (ListType, SetType, MapType)):
-            found.append(kind.element)
-        elif isinstance(kind, ObjectType):
-            found += kind.attributes.values()
-        elif isinstance(kind, TupleType):
-            found += kind.elements
-    return found
-
-
-def _unify_objects(kinds: list[Type]) -> Type | None:
-    objects = [kind for kind in kinds if isinstance(kind, ObjectType)]
-    names = set(objects[0].attributes)
-    if any(set(kind.attributes) != names for kind in objects):
-        element = unify(_elements(kinds))
-        return None if element is None else MapType("map", element)
-    attributes: dict[str, Type] = {}
-    for name in objects[0].attributes:
-        kind = unify([item.attributes[name] for item in objects])
-        if kind is None:
-            return None
-        attributes[name] = kind
-    return ObjectType("object", attributes)
-
-
-def _unify_tuples(kinds: list[Type]) -> Type | None:
-    tuples = [kind for kind in kinds if isinstance(kind, TupleType)]
-    if len({len(kind.elements) for kind in tuples}) > 1:
-        element = unify(_elements(kinds))
-        return None if element is None else ListType("list", element)
-    elements = [unify(list(column)) for column in zip(*(kind.elements for kind in tuples), strict=True)]
-    known = tuple(kind for kind in elements if kind is not None)
-    return TupleType("tuple", known) if len(known) == len(elements) else None
-
-
-def unify_values(values: Iterable[Value]) -> list[Value]:
-    """The values converted to one type. Raises: ConversionError when there is none."""
-    items = list(values)
-    kind = unify([type_of(item) for item in items])
-    if kind is None:
-        raise ConversionError("all elements must have the same type")
-    return [convert(item, kind) for item in items]
-
-
-def convert(value: Value, kind: Type) -> Value:
-    """The value as that type. Raises: ConversionError."""
-    if value is None or value is UNKNOWN:
-        return value
-    if type(kind) is Type:
-        return _to_primitive(value, kind)
-    if isinstance(kind, (ListType, SetType)):
-        if not isinstance(value, tuple):
-            raise ConversionError(f"{type_name(kind)} required")
-        items = _to_elements(enumerate(value), kind.element)
-        return make_set(items) if isinstance(kind, SetType) else ListValue(items)
-    if not isinstance(value, dict) and isinstance(kind, (MapType, ObjectType)):
-        raise ConversionError(f"{type_name(kind)} required")
-    if isinstance(kind, MapType) and isinstance(value, dict):
-        keys = sorted(value)
-        items = _to_elements(((f'"{key}"', value[key]) for key in keys), kind.element)
-        return MapValue(zip(keys, items, strict=True))
-    if isinstance(kind, ObjectType) and isinstance(value, dict):
-        return _to_object(value, kind)
-    if isinstance(kind, TupleType):
-        if not isinstance(value, tuple) or len(value) != len(kind.elements):
-            raise ConversionError(f"tuple with {len(kind.elements)} elements required")
-        pairs = zip(value, kind.elements, strict=True)
-        return TupleValue(_at(f"[{i}]", item, of) for i, (item, of) in enumerate(pairs))
-    raise ConversionError(f"{type_name(kind)} required")
-
-
-def _to_primitive(value: Value, kind: Type) -> Value:
-    if kind is DYNAMIC or kind.name == "any":
-        return value
-    if kind.name == "string":
-        if isinstance(value, str):
-            return value
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, (int, Decimal)):
-            return number_text(value)
-        raise ConversionError("string required")
-    if kind.name == "number":
-        if is_number(value):
-            return value
-        if isinstance(value, str) and len(value) < 400 and _NUMBER_TEXT.fullmatch(value):
-            return number(Decimal(value))
-        raise ConversionError("a number is required")
-    if isinstance(value, bool):
-        return value
-    if value in ("true", "1", "false", "0") and isinstance(value, str):
-        return value in ("true", "1")
-    raise ConversionError("a bool is required")
-
-
-def _to_elements(pairs: Iterable[tuple[object, Value]], kind: Type) -> list[Value]:
-    items = [_at(f"[{key}]", item, kind) for key, item in pairs]
-    return unify_values(items) if kind.name == "any" else items
-
-
-def _at(step: str, value: Value, kind: Type) -> Value:
-    try:
-        return convert(value, kind)
-    except ConversionError as problem:
-        raise ConversionError(problem.message, step + problem.path) from None
-
-
-def _to_object(value: dict[str, Value], kind: ObjectType) -> ObjectValue:
-    missing = [name for name in kind.attributes if name not in value and name not in kind.optional]
-    if missing:
-        named = " and ".join(f'"{name}"' for name in missing)
-        verb = "is" if len(missing) == 1 else "are"
-        raise ConversionError(f"attribute{'s' if len(missing) > 1 else ''} {named} {verb} required")
-    result: dict[str, Value] = {}
-    for name in sorted(kind.attributes):
-        item = value.get(name)
-        if item is None:
-            item = kind.optional.get(name)
-        result[name] = _at(f".{name}", item, kind.attributes[name])
-    return ObjectValue(result)
-
-
-def make_set(items: Iterable[Value]) -> SetValue:
-    """A set: one type, each element once, in Terraform's order."""
-    found: dict[object, Value] = {}
-    for item in unify_values(items):
-        found.setdefault(order_key(item), item)
-    return SetValue(found[key] for key in sorted(found, key=lambda key: key))  # type: ignore[type-var,unused-ignore]
 
 
 def order_key(value: Value) -> tuple[Any, ...]:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from jupyter_tasks.templates.hcl.values import BOOL, NUMBER, STRING, UNKNOWN, MapType, Value
+from jupyter_tasks.templates.hcl.types import BOOL, NUMBER, STRING, MapType
+from jupyter_tasks.templates.hcl.values import UNKNOWN, Value
 from jupyter_tasks.templates.provider.schema import Argument, Decoded, Draft, Kind, Nested, Schema
 
 __all__ = ["AGENT_NAME", "KINDS", "is_uuid"]
@@ -253,13 +254,13 @@ def _script(draft: Draft) -> Mapping[str, Value]:
     if decoded.flag("start_blocks_login") and not decoded.flag("run_on_start"):
         raise decoded.error("start_blocks_login", '"start_blocks_login" can only be set if "run_on_start" is "true"')
     fields = cron.split()
-    if cron and not _CRON_WORDS.fullmatch(cron):
-        if len(fields) != 6 or not all(_CRON_FIELD.fullmatch(field) for field in fields):
-            raise decoded.error(
-                "cron",
-                f'"{cron}" is not a valid cron expression: expected exactly 6 fields, found {len(fields)}',
-                suggestion="The first field is the second." if len(fields) == 5 else "",
-            )
+    plain = len(fields) == 6 and all(_CRON_FIELD.fullmatch(field) for field in fields)
+    if cron and not plain and not _CRON_WORDS.fullmatch(cron):
+        raise decoded.error(
+            "cron",
+            f'"{cron}" is not a valid cron expression: expected exactly 6 fields, found {len(fields)}',
+            suggestion="The first field is the second." if len(fields) == 5 else "",
+        )
     if decoded.given("timeout") and (decoded.whole("timeout") or 0) < 1:
         raise decoded.error("timeout", "expected timeout to be at least (1)")
     return {"id": draft.id}

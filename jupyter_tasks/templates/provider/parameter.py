@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from jupyter_tasks.templates.hcl.diagnostics import HclError
 from jupyter_tasks.templates.hcl.functions.patterns import compile_pattern
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem
-from jupyter_tasks.templates.hcl.values import BOOL, NUMBER, Value
+from jupyter_tasks.templates.hcl.types import BOOL, NUMBER
+from jupyter_tasks.templates.hcl.values import Value
 from jupyter_tasks.templates.provider.schema import Argument, Decoded, Draft, Kind, Nested, Schema
 
 __all__ = ["FORM_TYPES", "KINDS", "TYPES", "ParameterProblem"]
@@ -200,9 +201,8 @@ def _string_list(value: str) -> list[str] | None:
 
 def _check_value(subject: _Subject) -> None:
     rules = subject.decoded.blocks["validation"]
-    if not rules and not subject.value:
-        if subject.value is None or not subject.decoded.blocks["option"]:
-            return
+    if not rules and subject.value is None:
+        return
     if subject.decoded.blocks["option"]:
         _check_membership(subject)
     if rules and subject.value is not None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jupyter_tasks.templates.hcl.values import BOOL, NUMBER, STRING, MapType, MapValue, Value
+from jupyter_tasks.templates.hcl.types import BOOL, NUMBER, STRING, MapType
+from jupyter_tasks.templates.hcl.values import MapValue, Value
 from jupyter_tasks.templates.provider.schema import Argument, Decoded, Draft, Kind, Nested, Schema
 
 __all__ = ["KINDS"]

@@ -9,28 +9,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import ParamSpec
 
 from jupyter_tasks.errors import Diagnostic
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, did_you_mean
-from jupyter_tasks.templates.hcl.evaluate import Scope, evaluate
+from jupyter_tasks.templates.hcl.evaluate import evaluate
 from jupyter_tasks.templates.hcl.nodes import Attribute, Block, Body
-from jupyter_tasks.templates.hcl.values import (
-    STRING,
-    UNKNOWN,
-    ConversionError,
-    ObjectValue,
-    SetValue,
-    TupleValue,
-    Type,
-    Value,
-    convert,
-    type_name,
-    type_of,
-)
+from jupyter_tasks.templates.hcl.scope import Scope
+from jupyter_tasks.templates.hcl.types import STRING, Type, type_name
+from jupyter_tasks.templates.hcl.values import UNKNOWN, ObjectValue, SetValue, TupleValue, Value, type_of
 from jupyter_tasks.templates.plan import PlanInputs
 
 __all__ = ["Argument", "Decoded", "Draft", "Facts", "Kind", "Nested", "Schema", "decode"]
 
+_Given = ParamSpec("_Given")
 _NAMESPACE = uuid.UUID("6f1a7a0c-3f0e-5d57-9c55-1f6b2f0c7a11")
 
 
@@ -148,7 +141,7 @@ def decode(body: Body, schema: Schema, scope: Scope, place: Place, ignored: froz
     problems: list[Diagnostic] = []
     for name, attribute in body.attributes.items():
         if name not in ignored:
-            _gather(problems, lambda a=attribute: _argument(a, schema, scope, found))
+            _gather(problems, _argument, attribute, schema, scope, found)
     for name, argument in schema.arguments.items():
         if argument.required and name not in body.attributes:
             problems += place.error(
@@ -158,7 +151,7 @@ def decode(body: Body, schema: Schema, scope: Scope, place: Place, ignored: froz
             found.values[name] = argument.default
     for block in body.blocks:
         if block.type not in ignored:
-            _gather(problems, lambda b=block: _nested(b, schema, scope, found))
+            _gather(problems, _nested, block, schema, scope, found)
     for name, nested in schema.blocks.items():
         inner = found.blocks.setdefault(name, [])
         if nested.most is not None and len(inner) > nested.most:
@@ -172,9 +165,11 @@ def decode(body: Body, schema: Schema, scope: Scope, place: Place, ignored: froz
     return found
 
 
-def _gather(problems: list[Diagnostic], work: Callable[[], None]) -> None:
+def _gather(
+    problems: list[Diagnostic], work: Callable[_Given, None], *given: _Given.args, **named: _Given.kwargs
+) -> None:
     try:
-        work()
+        work(*given, **named)
     except HclError as problem:
         problems += problem.diagnostics
 

@@ -10,7 +10,8 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 
-from jupyter_tasks.templates.hcl.values import BOOL, DYNAMIC, NUMBER, STRING, ListType, ListValue, MapType, Value
+from jupyter_tasks.templates.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType
+from jupyter_tasks.templates.hcl.values import ListValue, Value
 from jupyter_tasks.templates.provider.schema import Argument, Draft, Kind, Schema
 
 __all__ = ["KINDS"]
@@ -137,7 +138,7 @@ def _shuffle(draft: Draft) -> Mapping[str, Value]:
 
 _STRING = Schema(
     _KEEPERS
-    | {name: _FLAG for name in ("lower", "upper", "numeric", "special")}
+    | dict.fromkeys(("lower", "upper", "numeric", "special"), _FLAG)
     | {f"min_{name}": Argument(NUMBER, default=0) for name in ("lower", "upper", "numeric", "special")}
     | {"length": Argument(NUMBER, required=True), "override_special": Argument(), "result": _C}
 )
@@ -166,7 +167,7 @@ KINDS: Mapping[tuple[str, str], Kind] = {
         Schema(
             _KEEPERS
             | {"byte_length": Argument(NUMBER, required=True), "prefix": Argument()}
-            | {name: _C for name in ("hex", "dec", "b64_std", "b64_url")}
+            | dict.fromkeys(("hex", "dec", "b64_std", "b64_url"), _C)
         ),
         _id,
     ),

@@ -9,7 +9,8 @@ import platform
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from jupyter_tasks.templates.hcl.values import BOOL, NUMBER, STRING, ListType, ListValue, MapType, Value
+from jupyter_tasks.templates.hcl.types import BOOL, NUMBER, STRING, ListType, MapType
+from jupyter_tasks.templates.hcl.values import ListValue, Value
 from jupyter_tasks.templates.provider.coder import is_uuid
 from jupyter_tasks.templates.provider.schema import Argument, Draft, Kind, Schema
 
@@ -110,23 +111,23 @@ def _secret(draft: Draft) -> Mapping[str, Value]:
 
 
 _WORKSPACE = Schema(
-    {
-        name: _C
-        for name in (
+    dict.fromkeys(
+        (
             "id", "name", "transition", "access_url", "template_id", "template_name", "template_version",
             "owner", "owner_id", "owner_name", "owner_email",
-        )
-    }
+        ),
+        _C,
+    )
     | {"start_count": _CN, "access_port": _CN, "prebuild_count": _CN, "is_prebuild": _CB, "is_prebuild_claim": _CB}
 )  # fmt: skip
 _OWNER = Schema(
-    {
-        name: _C
-        for name in (
+    dict.fromkeys(
+        (
             "id", "name", "full_name", "email", "ssh_public_key", "ssh_private_key", "session_token",
             "oidc_access_token", "login_type",
-        )
-    }
+        ),
+        _C,
+    )
     | {"groups": Argument(ListType("list", STRING), computed=True)}
 )  # fmt: skip
 

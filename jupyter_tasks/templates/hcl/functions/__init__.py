@@ -35,9 +35,11 @@ _FAMILIES = (
     "network",
 )
 _NOT_HERE = frozenset(
-    "abspath bcrypt csvdecode ephemeralasnull filebase64sha512 issensitive pathexpand plantimestamp provider"
-    " rsadecrypt textdecodebase64 textencodebase64 type uuid base64gzip yamldecode yamlencode".split()
-)
+    {
+        "abspath", "base64gzip", "bcrypt", "ephemeralasnull", "issensitive", "pathexpand", "rsadecrypt",
+        "textdecodebase64", "type", "uuid", "yamldecode", "yamlencode",
+    }
+)  # fmt: skip
 
 
 @cache
@@ -56,7 +58,7 @@ def missing_function(name: str) -> tuple[str, str, str] | None:
     """Summary, detail and suggestion when there is no function of that name; None when there is."""
     if name in _table() or name in ("try", "can"):
         return None
-    if name in _NOT_HERE - frozenset(_table()):
+    if name in _NOT_HERE:
         return "Unsupported function", f'Terraform\'s function "{name}" is not available here.', ""
     return (
         "Call to unknown function",

@@ -5,26 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import product
 
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert, make_set, unify_values
 from jupyter_tasks.templates.hcl.functions.registry import MAX_ITEMS, FunctionProblem, function
+from jupyter_tasks.templates.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, SetType
 from jupyter_tasks.templates.hcl.values import (
-    BOOL,
-    DYNAMIC,
-    NUMBER,
-    STRING,
-    ConversionError,
-    ListType,
     ListValue,
     MapValue,
     ObjectValue,
-    SetType,
     SetValue,
     TupleValue,
     Value,
-    convert,
     equal,
-    make_set,
     order_key,
-    unify_values,
 )
 
 __all__: list[str] = []
@@ -210,7 +202,7 @@ def _range(*values: int | Decimal) -> Value:
         raise FunctionProblem("must have one, two, or three arguments.")
     start, end = (0, values[0]) if len(values) == 1 else values[:2]
     step = values[2] if len(values) == 3 else (1 if end >= start else -1)
-    if step == 0 or (end > start) != (step > 0) and end != start:
+    if step == 0 or ((end > start) != (step > 0) and end != start):
         raise FunctionProblem("the step leads away from the end.", 2)
     found: list[Value] = []
     at = start

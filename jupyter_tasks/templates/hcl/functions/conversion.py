@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import (
-    BOOL,
-    DYNAMIC,
-    NUMBER,
-    STRING,
-    ConversionError,
-    ListType,
-    MapType,
-    SetType,
-    Type,
-    Value,
-    convert,
-)
+from jupyter_tasks.templates.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, SetType, Type
+from jupyter_tasks.templates.hcl.values import Value
 
 __all__: list[str] = []
 

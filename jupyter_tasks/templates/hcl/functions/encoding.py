@@ -11,15 +11,8 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import quote, unquote_plus
 
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import (
-    DYNAMIC,
-    STRING,
-    ListValue,
-    ObjectValue,
-    Value,
-    from_python,
-    number_text,
-)
+from jupyter_tasks.templates.hcl.types import DYNAMIC, STRING
+from jupyter_tasks.templates.hcl.values import ListValue, ObjectValue, Value, from_python, number_text
 
 __all__ = ["json_text"]
 

@@ -6,8 +6,10 @@ import base64
 import posixpath
 import re
 
+from jupyter_tasks.templates.hcl.conversion import make_set
 from jupyter_tasks.templates.hcl.functions.registry import FunctionContext, FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import DYNAMIC, STRING, Value, make_set
+from jupyter_tasks.templates.hcl.types import DYNAMIC, STRING
+from jupyter_tasks.templates.hcl.values import Value
 
 __all__ = ["glob_pattern"]
 

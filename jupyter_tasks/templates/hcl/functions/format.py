@@ -7,20 +7,11 @@ import re
 from decimal import Decimal
 from itertools import count
 
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.functions.encoding import json_text
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import (
-    BOOL,
-    DYNAMIC,
-    NUMBER,
-    STRING,
-    ConversionError,
-    ListValue,
-    Type,
-    Value,
-    convert,
-    is_number,
-)
+from jupyter_tasks.templates.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, Type
+from jupyter_tasks.templates.hcl.values import ListValue, Value, is_number
 
 __all__: list[str] = []
 

@@ -7,7 +7,8 @@ import hashlib
 import uuid
 
 from jupyter_tasks.templates.hcl.functions.registry import FunctionContext, FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import STRING, Value
+from jupyter_tasks.templates.hcl.types import STRING
+from jupyter_tasks.templates.hcl.values import Value
 
 __all__: list[str] = []
 

@@ -6,7 +6,8 @@ import ipaddress
 from decimal import Decimal
 
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import NUMBER, STRING, ListValue, Value
+from jupyter_tasks.templates.hcl.types import NUMBER, STRING
+from jupyter_tasks.templates.hcl.values import ListValue, Value
 
 __all__: list[str] = []
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network

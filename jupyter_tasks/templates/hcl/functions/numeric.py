@@ -6,16 +6,10 @@ import math
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import (
-    DYNAMIC,
-    NUMBER,
-    ConversionError,
-    Value,
-    convert,
-    from_python,
-    is_number,
-)
+from jupyter_tasks.templates.hcl.types import DYNAMIC, NUMBER
+from jupyter_tasks.templates.hcl.values import Value, from_python, is_number, number
 
 __all__: list[str] = []
 Number = int | Decimal
@@ -24,7 +18,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @function("abs", num=NUMBER)
 def _abs(value: Number) -> Value:
-    return abs(value)
+    return value if value >= 0 else number(-value)
 
 
 @function("ceil", num=NUMBER)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from jupyter_tasks.templates.hcl.values import UNKNOWN, ConversionError, Type, Value, convert, has_unknown
+from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
+from jupyter_tasks.templates.hcl.types import Type
+from jupyter_tasks.templates.hcl.values import UNKNOWN, Value, has_unknown
 
 __all__ = [
     "MAX_ITEMS",

@@ -8,18 +8,15 @@ from decimal import Decimal
 
 from jupyter_tasks.templates.hcl.functions import patterns
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import (
-    NUMBER,
-    STRING,
-    ListType,
-    ListValue,
-    ObjectValue,
-    Value,
-)
+from jupyter_tasks.templates.hcl.types import NUMBER, STRING, ListType
+from jupyter_tasks.templates.hcl.values import ListValue, ObjectValue, Value
 
 __all__ = ["graphemes"]
 
-_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 def graphemes(text: str) -> list[str]:

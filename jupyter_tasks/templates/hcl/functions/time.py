@@ -6,7 +6,8 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from jupyter_tasks.templates.hcl.functions.registry import FunctionContext, FunctionProblem, function
-from jupyter_tasks.templates.hcl.values import STRING, UNKNOWN, Value
+from jupyter_tasks.templates.hcl.types import STRING
+from jupyter_tasks.templates.hcl.values import UNKNOWN, Value
 
 __all__: list[str] = []
 

@@ -4,6 +4,7 @@ Serves the page in ``static/`` and the figures of ``data/sales.csv``. Files are 
 change shows at the next reload. Listens on the port in the environment variable PORT, or 8000.
 """
 
+import contextlib
 import csv
 import json
 import os
@@ -56,7 +57,7 @@ class Dashboard(BaseHTTPRequestHandler):
         else:
             self.send_static(path)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 
     def figures(self):
         """The rows as JSON that is safe inside of a script."""
@@ -90,10 +91,8 @@ def main():
     port = int(os.environ.get("PORT") or 8000)
     with ThreadingHTTPServer(("127.0.0.1", port), Dashboard) as server:
         print(f"Sales dashboard on http://localhost:{server.server_port}", flush=True)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            pass
 
 
 if __name__ == "__main__":
