@@ -17,7 +17,7 @@ from jupyter_tasks.workspaces.local_tree import tree_size
 from jupyter_tasks.workspaces.processes import proportional_memory, resident_memory
 from jupyter_tasks.workspaces.provisioner import Exit, WorkspaceUsage
 
-__all__ = ["Limits", "Watchdog", "apply_priority", "readable_bytes"]
+__all__ = ["Limits", "Watchdog", "apply_priority", "memory_reason", "readable_bytes"]
 
 _FASTEST = 4 << 30  # bytes a second that a bomb can allocate on a fast machine
 _DISK_EVERY = 300.0
@@ -43,6 +43,11 @@ def readable_bytes(count: int) -> str:
     return f"{value:.1f} GiB"
 
 
+def memory_reason(used: int, limit: int) -> str:
+    """Why a workspace was ended for its memory."""
+    return f"The workspace used {readable_bytes(used)} of memory, its limit is {readable_bytes(limit)}, and was ended."
+
+
 def apply_priority(pid: int, cpu_share: int) -> None:
     """Give the processor share and make the kernel, out of memory, take this process before the user's own.
 
@@ -60,14 +65,15 @@ def apply_priority(pid: int, cpu_share: int) -> None:
 class Watchdog:
     """Looks at one workspace now and then. ``processes`` lists its pids; ``folder`` is what it may fill.
 
-    ``shared`` names file systems in memory that it may fill (they are no process's own). Every method blocks for
-    milliseconds: call it in a worker thread.
+    ``shared`` names file systems in memory that it may fill (they are no process's own); ``by_kernel`` says that a
+    cgroup holds memory and processes. Every method blocks for milliseconds: call it in a worker thread.
     """
 
     limits: Limits
     processes: Callable[[], Sequence[int]]
     folder: Path
     shared: Sequence[Path] = ()
+    by_kernel: bool = False
     _used: int = field(default=0, init=False)
     _disk: int = field(default=0, init=False)
     _free: int = field(default=-1, init=False)
@@ -75,10 +81,14 @@ class Watchdog:
 
     def interval(self) -> float:
         """Seconds until the next look is due: the nearer the bound, the sooner."""
+        if self.by_kernel:
+            return 5.0
         return min(1.0, max(0.1, (self.limits.memory - self._used) / _FASTEST))
 
     def look(self, now: float) -> Exit | None:
         """What bound is broken, as the reason to end the workspace; ``now`` in monotonic seconds."""
+        if self.by_kernel:
+            return self._look_at_disk(now)
         pids = self.processes()
         if len(pids) > self.limits.processes:
             return Exit(
@@ -90,11 +100,7 @@ class Watchdog:
         if self._used > self.limits.memory:  # resident counts shared pages again and again: now measure well
             self._used = proportional_memory(pids) + self._in_shared()
         if self._used > self.limits.memory:
-            return Exit(
-                reason=f"The workspace used {readable_bytes(self._used)} of memory, more than its limit of "
-                f"{readable_bytes(self.limits.memory)}, and was ended.",
-                limit="memory",
-            )
+            return Exit(reason=memory_reason(self._used, self.limits.memory), limit="memory")
         return self._look_at_disk(now)
 
     def usage(self) -> WorkspaceUsage:

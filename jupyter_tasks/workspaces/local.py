@@ -25,10 +25,11 @@ from jupyter_tasks.errors import InvalidInput, LinkError, NotFound, WorkspaceFai
 from jupyter_tasks.templates.plan import LocalWorkspace, WorkspacePlan
 from jupyter_tasks.workspaces import local_ending, local_view
 from jupyter_tasks.workspaces.limits import Limits
+from jupyter_tasks.workspaces.limits_cgroup import Cgroup, delegated
 from jupyter_tasks.workspaces.local_env import choose_ports, workspace_env
 from jupyter_tasks.workspaces.local_files import below_home, fresh_link_dir, host_dir, make_home, make_scratch
 from jupyter_tasks.workspaces.local_launch import Started, launch_plain, launch_sandboxed
-from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder
+from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder, is_workspace_id
 from jupyter_tasks.workspaces.local_tree import remove_tree
 from jupyter_tasks.workspaces.processes import open_pidfd
 from jupyter_tasks.workspaces.provisioner import (
@@ -40,7 +41,7 @@ from jupyter_tasks.workspaces.provisioner import (
     WorkspaceRef,
     WorkspaceUsage,
 )
-from jupyter_tasks.workspaces.sandbox import Bubblewrap, Failure, SandboxProbe
+from jupyter_tasks.workspaces.sandbox import NOT_LINUX, Bubblewrap, Failure, SandboxProbe
 from jupyter_tasks.workspaces.sandbox_command import INSIDE
 
 __all__ = ["LocalProvisioner", "WaitReady"]
@@ -195,7 +196,7 @@ class LocalProvisioner(Configurable):
             found: set[str] = set()
             for directory in (self._workspaces, self._links):
                 if directory.is_dir():
-                    found.update(path.name for path in directory.iterdir() if path.is_dir())
+                    found.update(path.name for path in directory.iterdir() if is_workspace_id(path.name))
             return sorted(found)
 
         return await self._blocking(names)
@@ -250,6 +251,8 @@ class LocalProvisioner(Configurable):
     def _isolation(ref: WorkspaceRef, found: Bubblewrap | Failure | None) -> Isolation:
         if isinstance(found, Bubblewrap):
             return Isolation(kind="bubblewrap")
+        if sys.platform != "linux":  # processes are told apart by /proc and pidfds
+            raise (found or NOT_LINUX).error()
         if found is None:
             return Isolation(kind="none", reason="Isolation is turned off by a setting of this machine.")
         if ref.allow_unisolated:
@@ -331,6 +334,11 @@ class LocalProvisioner(Configurable):
     ) -> RunRecord:
         local = self._local(plan)
         limits = Limits(memory=local.memory, processes=local.processes, disk=self.disk, cpu_share=local.cpu_share)
+        parent = delegated()
+        group = None if parent is None else Cgroup.make(parent, folder.id, limits)
+        if group is not None and not group.join(started.process.pid):
+            group.remove()
+            group = None
         return RunRecord(
             workspace_id=folder.id,
             build_id=ref.build_id,
@@ -342,6 +350,7 @@ class LocalProvisioner(Configurable):
             home=home,
             limits=limits,
             ports=ports,
+            cgroup="" if group is None else os.fspath(group.path),
         )
 
     async def _still_good(self, folder: WorkspaceFolder, record: RunRecord) -> bool:
@@ -355,6 +364,7 @@ class LocalProvisioner(Configurable):
     async def _ready(self, folder: WorkspaceFolder, record: RunRecord) -> None:
         """Wait until the agent answers; fail at once when it ends before. Raises: WorkspaceFailed."""
         failed: WorkspaceFailed | None = None
+        deadline = self._clock.monotonic() + _READY_TIMEOUT
         async with anyio.create_task_group() as tasks:
 
             async def ended() -> None:
@@ -369,8 +379,17 @@ class LocalProvisioner(Configurable):
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(ended)
+            pause = 0.002
+            while not folder.link.exists() and self._clock.monotonic() < deadline:  # cheaper than to ask it
+                await self._clock.sleep(pause)
+                pause = min(0.05, pause * 1.05)
             try:
-                await self._wait_ready(LinkAddress(socket=folder.link), record.token, _READY_TIMEOUT, self._clock)
+                await self._wait_ready(
+                    LinkAddress(socket=folder.link),
+                    record.token,
+                    max(1.0, deadline - self._clock.monotonic()),
+                    self._clock,
+                )
             except LinkError as error:
                 failed = WorkspaceFailed(f"The agent of the workspace {folder.id} does not answer: {error.message}")
             tasks.cancel_scope.cancel()

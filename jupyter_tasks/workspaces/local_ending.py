@@ -18,7 +18,8 @@ import anyio.to_thread
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import WorkspaceFailed
 from jupyter_tasks.workspaces import processes
-from jupyter_tasks.workspaces.limits import Watchdog
+from jupyter_tasks.workspaces.limits import Watchdog, memory_reason
+from jupyter_tasks.workspaces.limits_cgroup import Cgroup
 from jupyter_tasks.workspaces.local_env import MARK
 from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder
 from jupyter_tasks.workspaces.local_tree import remove_tree
@@ -39,6 +40,8 @@ def is_running(record: RunRecord) -> bool:
 
 
 def _pids(record: RunRecord) -> list[int]:
+    if record.cgroup and (inside := Cgroup(Path(record.cgroup)).pids()):
+        return list(inside)
     if record.namespace:
         return processes.descendants(record.process.pid)  # what is orphaned in a pid namespace hangs below its first
     return sorted({*processes.descendants(record.process.pid), *processes.marked(MARK, record.workspace_id)})
@@ -47,7 +50,13 @@ def _pids(record: RunRecord) -> list[int]:
 def watchdog(folder: WorkspaceFolder, record: RunRecord) -> Watchdog:
     """What watches this run."""
     shared = [Path(f"/proc/{record.process.pid}/root", where) for where in ("dev/shm", "run")]
-    return Watchdog(record.limits, lambda: _pids(record), folder.root, shared if record.namespace else ())
+    return Watchdog(
+        record.limits,
+        lambda: _pids(record),
+        folder.root,
+        shared if record.namespace else (),
+        by_kernel=bool(record.cgroup),
+    )
 
 
 async def watch(
@@ -126,10 +135,14 @@ def end_all(folder: WorkspaceFolder) -> None:
         inside = [found for pid in processes.descendants(record.process.pid) if (found := processes.identify(pid))]
         if not processes.end(record.process, timeout=_KILL_TIMEOUT) or any(map(processes.alive, inside)):
             raise _stays(folder, record.process.pid)
+    if record is not None and record.cgroup:
+        Cgroup(Path(record.cgroup)).kill()
     if (record is not None and not record.namespace) or _locked(folder.alive):
         _end_marked(folder, record)
     if record is not None:
         processes.reap(record.child, timeout=1.0)
+        if record.cgroup:
+            Cgroup(Path(record.cgroup)).remove()
 
 
 def _end_marked(folder: WorkspaceFolder, record: RunRecord | None) -> None:
@@ -192,6 +205,8 @@ def _own_reason(record: RunRecord) -> Exit:
     """Why a run ended that nobody here ended."""
     if record.process.boot != processes.boot_id():
         return Exit(reason="The machine was restarted.")
+    if record.cgroup and Cgroup(Path(record.cgroup)).out_of_memory():
+        return Exit(reason=memory_reason(record.limits.memory, record.limits.memory), limit="memory")
     code = processes.reap(record.child, timeout=0.5)
     if code is None:
         return Exit(reason="The workspace ended by itself.")

@@ -1,13 +1,12 @@
 """Making the files of a local workspace.
 
-Owns the first home with the template's files, what is fresh at each start (scratch, ``/etc``, the link directory), and
+Owns the first home with the template's files, what is fresh at each start (scratch, the link directory), and
 where a directory inside lies on this machine. Everything here is done while nothing of the workspace runs, and can be
 repeated after kill -9 at any point: the home appears whole, by one rename, or not at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import stat
@@ -16,9 +15,9 @@ from pathlib import Path
 from jupyter_tasks.errors import InvalidInput, WorkspaceFailed
 from jupyter_tasks.workspaces.local_record import WorkspaceFolder
 from jupyter_tasks.workspaces.local_tree import copy_template, remove_tree
-from jupyter_tasks.workspaces.sandbox_command import inner_ids, make_devices
+from jupyter_tasks.workspaces.sandbox_command import make_devices
 
-__all__ = ["DEFAULT_DIR", "USER", "below_home", "fresh_link_dir", "host_dir", "make_home", "make_scratch", "write_etc"]
+__all__ = ["DEFAULT_DIR", "USER", "below_home", "fresh_link_dir", "host_dir", "make_home", "make_scratch"]
 
 USER = "coder"
 DEFAULT_DIR = "~/project"
@@ -84,32 +83,12 @@ def make_home(folder: WorkspaceFolder, template_files: Path | None, parts: tuple
 def make_scratch(folder: WorkspaceFolder) -> None:
     """Empty ``/tmp`` and ``/var``, device nodes of its own for root, and the directory of the agent's recordings."""
     remove_tree(folder.scratch)
-    remove_tree(folder.devices)
     folder.scratch.mkdir(mode=0o700)
     for name, mode in (("tmp", 0o1777), ("var", 0o755), ("var/tmp", 0o1777)):
         (folder.scratch / name).mkdir()
         (folder.scratch / name).chmod(mode)
     folder.agent_state.mkdir(mode=0o700, exist_ok=True)
     make_devices(folder.devices)
-
-
-def write_etc(folder: WorkspaceFolder, home_inside: str, hostname: str, shell: str) -> None:
-    """The few files of ``/etc`` that say who and where the workspace is."""
-    uid, gid = inner_ids()
-    remove_tree(folder.etc)
-    folder.etc.mkdir(mode=0o755)
-    files = {
-        "passwd": f"{USER}:x:{uid}:{gid}:{USER}:{home_inside}:{shell}\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-        "group": f"{USER}:x:{gid}:\nnogroup:x:65534:\n",
-        "hosts": f"127.0.0.1 localhost {hostname}\n::1 localhost ip6-localhost\n",
-        "hostname": f"{hostname}\n",
-        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
-        "machine-id": hashlib.sha256(folder.id.encode()).hexdigest()[:32] + "\n",
-    }
-    for name, text in files.items():
-        path = folder.etc / name
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
 
 
 def fresh_link_dir(folder: WorkspaceFolder) -> None:

@@ -20,7 +20,7 @@ from jupyter_tasks.workspaces.limits import Limits
 from jupyter_tasks.workspaces.processes import ProcessIdentity
 from jupyter_tasks.workspaces.provisioner import Exit, Isolation, LinkAddress, RunningWorkspace
 
-__all__ = ["RunRecord", "WorkspaceFolder"]
+__all__ = ["RunRecord", "WorkspaceFolder", "is_workspace_id"]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -72,11 +72,16 @@ class RunRecord:
         return cls(**raw)
 
 
+def is_workspace_id(name: str) -> bool:
+    """Whether ``name`` can be the id of a workspace: a plain name of a file."""
+    return _ID.fullmatch(name) is not None
+
+
 class WorkspaceFolder:
     """The files of one workspace. Making one touches nothing. Raises: InvalidInput on an id that is no plain name."""
 
     def __init__(self, workspaces: Path, links: Path, workspace_id: str) -> None:
-        if not _ID.fullmatch(workspace_id):
+        if not is_workspace_id(workspace_id):
             raise InvalidInput(f"{workspace_id!r} cannot be the id of a workspace.")
         self.id = workspace_id
         self.root = workspaces / workspace_id

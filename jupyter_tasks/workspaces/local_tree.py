@@ -21,6 +21,9 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_FILES = 20_000
 _MAX_BYTES = 1 << 30
 _MAX_DEPTH = 64
+_LONG_PATH = 3000
+_MAX_HELD = 64
+_ENDLESS = 1 << 62
 
 
 def copy_template(source: Path, target: Path) -> None:
@@ -63,7 +66,9 @@ def _copy(root: Path, source: Path, target: Path, left: list[int], depth: int) -
 
 def _copy_link(root: Path, source: Path, target: Path) -> None:
     named = source.readlink()
-    if named.is_absolute() or not source.resolve().is_relative_to(root):
+    # by its words too: a link out and in again by this directory's name leads elsewhere in the copy
+    worded = Path(os.path.normpath(source.parent.relative_to(root) / named))
+    if named.is_absolute() or worded.parts[:1] == ("..",) or not source.resolve().is_relative_to(root):
         raise InvalidInput(f"The template's link {source} leads out of the template ({named}).")
     target.symlink_to(named)
 
@@ -150,18 +155,39 @@ def _remove_files(fd: int) -> tuple[str, os.stat_result] | None:
 def tree_size(path: Path, *, seconds: float = 5.0) -> int:
     """Bytes on disk of everything below ``path``; files that vanish meanwhile count nothing.
 
-    Stops after ``seconds`` with what it has counted: a lower bound.
+    Stops after ``seconds`` with what it has counted: a lower bound. A tree that is nested so deep that only somebody
+    who hides things makes it counts as endless.
     """
     deadline = time.monotonic() + seconds
     total = 0
     pending = [os.fspath(path)]
-    while pending and time.monotonic() < deadline:
-        # a symlink that replaces a directory here could make it count elsewhere, and a count is all it does
-        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                with contextlib.suppress(OSError):
-                    info = entry.stat(follow_symlinks=False)
-                    total += info.st_blocks * 512 // max(1, info.st_nlink if stat.S_ISREG(info.st_mode) else 1)
-                    if stat.S_ISDIR(info.st_mode):
-                        pending.append(entry.path)
+    held: list[int] = []
+    try:
+        while pending and time.monotonic() < deadline:
+            here = pending.pop()
+            with contextlib.suppress(OSError):
+                if len(here) > _LONG_PATH:  # longer than a path may be, soon: go on from a descriptor
+                    if len(held) >= _MAX_HELD:
+                        return _ENDLESS
+                    held.append(os.open(here, _DIRECTORY))
+                    here = f"/proc/self/fd/{held[-1]}"
+                size, below = _one_directory(here)
+                total += size
+                pending += below
+    finally:
+        for fd in held:
+            os.close(fd)
     return total
+
+
+def _one_directory(path: str) -> tuple[int, list[str]]:
+    # a link that replaces a directory between two looks makes it count elsewhere, and a count is all it does
+    total, below = 0, []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                info = entry.stat(follow_symlinks=False)
+                total += info.st_blocks * 512 // max(1, info.st_nlink if stat.S_ISREG(info.st_mode) else 1)
+                if stat.S_ISDIR(info.st_mode):
+                    below.append(entry.path)
+    return total, below

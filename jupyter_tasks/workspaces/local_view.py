@@ -15,10 +15,11 @@ from pathlib import Path
 from jupyter_tasks.errors import InvalidInput
 from jupyter_tasks.templates.plan import LocalWorkspace, Mount
 from jupyter_tasks.workspaces.local_env import login_shell
-from jupyter_tasks.workspaces.local_files import USER, write_etc
+from jupyter_tasks.workspaces.local_files import USER
 from jupyter_tasks.workspaces.local_record import WorkspaceFolder
 from jupyter_tasks.workspaces.provisioner import WorkspaceRef
-from jupyter_tasks.workspaces.sandbox_command import SandboxView, bwrap_command
+from jupyter_tasks.workspaces.sandbox_command import SandboxView, bwrap_command, inner_ids
+from jupyter_tasks.workspaces.sandbox_etc import write_etc
 from jupyter_tasks.workspaces.sandbox_programs import Needs, plain, python_needs, resolve_programs
 
 __all__ = ["Private", "check_plan", "command", "home_inside", "needs", "view"]
@@ -105,7 +106,15 @@ def view(
     """Everything that this workspace sees; writes its ``/etc``."""
     home = home_inside()
     hostname = "".join(c if c.isalnum() or c == "-" else "-" for c in ref.name)[:63].strip("-") or "workspace"
-    write_etc(folder, home, hostname, login_shell())
+    write_etc(
+        folder.etc,
+        user=USER,
+        ids=inner_ids(),
+        home=home,
+        hostname=hostname,
+        shell=login_shell(),
+        workspace_id=folder.id,
+    )
     return SandboxView(
         home=folder.home,
         home_inside=home,

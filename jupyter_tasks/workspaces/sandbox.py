@@ -18,7 +18,17 @@ from pathlib import Path
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import SandboxUnavailable
 
-__all__ = ["NAMESPACES", "OFF_SETTING", "Bubblewrap", "Failure", "SandboxProbe", "candidates", "diagnose", "try_bwrap"]
+__all__ = [
+    "NAMESPACES",
+    "NOT_LINUX",
+    "OFF_SETTING",
+    "Bubblewrap",
+    "Failure",
+    "SandboxProbe",
+    "candidates",
+    "diagnose",
+    "try_bwrap",
+]
 
 OFF_SETTING = 'c.LocalProvisioner.sandbox = "off"'
 
@@ -61,6 +71,11 @@ class Failure:
             hint=f"{self.remedy} Or run tasks without isolation: {OFF_SETTING} in jupyter_tasks_config.py.",
             detail=self.detail,
         )
+
+
+NOT_LINUX = Failure(
+    f"local workspaces need Linux and this is {sys.platform}.", "Use the docker provisioner, or a Linux machine."
+)
 
 
 def candidates() -> list[tuple[Path, bool]]:
@@ -142,7 +157,7 @@ def _filtered() -> bool:
 def diagnose(said: str) -> Failure:
     """The cause and the remedy for what bwrap ``said``, with a look at the settings of this machine."""
     detail = f"({said})" if said else ""
-    if _setting("user.max_user_namespaces") == "0" or "No space left on device" in said:
+    if _setting("user.max_user_namespaces") == "0" or re.search(r"No space left on device|ENOSPC", said):
         return Failure(
             "the kernel allows no (further) user namespaces: user.max_user_namespaces is used up.",
             "As root: sysctl -w user.max_user_namespaces=15000.",
@@ -163,10 +178,11 @@ def diagnose(said: str) -> Failure:
             detail,
         )
     if _in_container() or _filtered():
-        what = "proc cannot be mounted" if "mount proc" in said else "the container's seccomp filter forbids namespaces"
+        what = "its /proc is masked" if "mount proc" in said else "its seccomp filter or AppArmor profile forbids it"
         return Failure(
             f"this is a container and {what}.",
-            "Start the container with --security-opt seccomp=unconfined --security-opt systempaths=unconfined "
+            "Start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+            "--security-opt systempaths=unconfined "
             "(Kubernetes: seccompProfile Unconfined and procMount Unmasked), or use the docker provisioner.",
             detail,
         )
@@ -195,9 +211,7 @@ class SandboxProbe:
     @staticmethod
     def _look() -> Bubblewrap | Failure:
         if sys.platform != "linux":
-            return Failure(
-                f"bubblewrap needs Linux and this is {sys.platform}.", "Use the docker provisioner, or a Linux machine."
-            )
+            return NOT_LINUX
         failure: Failure | None = None
         for path, bundled in candidates():
             tried = try_bwrap(path, bundled)

@@ -6,6 +6,7 @@ can write, so that no planted link can lead it astray) and the environment. Deci
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Sequence
@@ -13,49 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_tasks.workspaces.sandbox import NAMESPACES
+from jupyter_tasks.workspaces.sandbox_etc import EMPTY, shown_directories
 from jupyter_tasks.workspaces.sandbox_programs import SYSTEM, Needs
 
-__all__ = ["INSIDE", "SandboxView", "bwrap_command", "inner_ids", "make_devices", "public_etc"]
+__all__ = ["INSIDE", "SandboxView", "bwrap_command", "inner_ids", "make_devices"]
 
 _MIB = 1 << 20
-
-_ETC = (  # neither secrets nor this user's habits: how the system libraries find what is in /usr
-    "alternatives",
-    "bash.bashrc",
-    "bash_completion",
-    "ca-certificates",
-    "ca-certificates.conf",
-    "crypto-policies",
-    "debian_version",
-    "fonts",
-    "inputrc",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "locale.alias",
-    "locale.conf",
-    "localtime",
-    "magic",
-    "mailcap",
-    "mime.types",
-    "os-release",
-    "pki/ca-trust/extracted",
-    "pki/tls/cert.pem",
-    "pki/tls/certs",
-    "pki/tls/openssl.cnf",
-    "profile",
-    "profile.d",
-    "protocols",
-    "python3",
-    "redhat-release",
-    "services",
-    "shells",
-    "ssl/cert.pem",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "terminfo",
-    "timezone",
-)
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
@@ -138,18 +102,10 @@ def _system() -> list[str]:
     return command
 
 
-def public_etc() -> list[Path]:
-    """The files and directories of this machine's ``/etc`` that a workspace sees."""
-    return [Path("/etc", name) for name in _ETC if Path("/etc", name).exists()]
-
-
 def _etc(own: Path) -> list[str]:
-    command: list[str] = []
-    for path in public_etc():
-        # a link (os-release, localtime) is resolved by the kernel: its target is what appears
-        command += ["--ro-bind", str(path), str(path)]
-    for path in sorted(own.iterdir()):
-        command += ["--ro-bind", str(path), f"/etc/{path.name}"]
+    command = ["--ro-bind", str(own), "/etc"]
+    for name in shown_directories():
+        command += ["--ro-bind", f"/etc/{name}", f"/etc/{name}"]
     return command
 
 
@@ -178,7 +134,7 @@ def _shown(view: SandboxView) -> list[str]:
     for path in shown:
         command += ["--ro-bind", str(path), str(path)]
         for secret in ("pip.conf", "etc/jupyter", "share/jupyter/runtime"):
-            command += _hide(path / secret)
+            command += _hide(path / secret, view.etc)
     for link, target in sorted(needs.links.items()):
         if not any(link.is_relative_to(path) for path in shown):
             command += ["--symlink", str(target), str(link)]
@@ -187,14 +143,14 @@ def _shown(view: SandboxView) -> list[str]:
     visible = [*shown, *(source for source, _ in view.mounts)]
     for private in view.hidden:
         if any(private.is_relative_to(path) for path in visible):
-            command += _hide(private)
+            command += _hide(private, view.etc)
     return command
 
 
-def _hide(path: Path) -> list[str]:
+def _hide(path: Path, etc: Path) -> list[str]:
     if path.is_dir():
         return ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
-    return ["--ro-bind", "/dev/null", str(path)] if path.is_file() else []
+    return ["--ro-bind", str(etc / EMPTY), str(path)] if path.is_file() else []
 
 
 def make_devices(directory: Path) -> Path | None:
@@ -207,10 +163,10 @@ def make_devices(directory: Path) -> Path | None:
     directory.mkdir(mode=0o755, exist_ok=True)
     try:
         for name in _DEVICES:
-            there = Path("/dev", name).stat()
-            os.mknod(directory / name, stat.S_IFCHR | 0o666, there.st_rdev)
+            with contextlib.suppress(FileExistsError):
+                os.mknod(directory / name, stat.S_IFCHR | 0o666, Path("/dev", name).stat().st_rdev)
             (directory / name).chmod(0o666)
-            os.close(os.open(directory / name, os.O_RDONLY | os.O_NOCTTY)) if name == "null" else None
+        os.close(os.open(directory / "null", os.O_RDONLY))
     except OSError:  # no CAP_MKNOD, or a file system without devices
         return None
     return directory

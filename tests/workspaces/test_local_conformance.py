@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,25 +26,6 @@ needs_bwrap = pytest.mark.skipif(
 def make(places: str, sandbox: str) -> LocalProvisioner:
     """Called here and by the kit's starter in another process."""
     return LocalProvisioner(state=Path(places, "s"), links=Path(places, "l"), sandbox=sandbox)
-
-
-@pytest.fixture
-def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory whose name leaves room for a socket's."""
-    path = Path(tempfile.mkdtemp(prefix="jt-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def template(tmp_path: Path) -> Path:
-    root = tmp_path / "template"
-    (root / "pages").mkdir(parents=True)
-    (root / "app.py").write_text("print('hello')\n")
-    (root / "pages" / "index.html").write_text("<h1>hello</h1>\n")
-    (root / "run.sh").write_text("#!/bin/sh\n")
-    (root / "run.sh").chmod(0o755)
-    return root
 
 
 def bench(places: Path, template: Path, sandbox: str) -> ProvisionerBench:
