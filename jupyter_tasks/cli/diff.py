@@ -50,6 +50,8 @@ def show(diff: DiffResponse, form: str) -> None:
         _stat(diff)
     else:
         _patch(diff.patch)
+    for left_out in diff.skipped:
+        click.echo(output.clean(f"Not shown: {left_out.path} ({left_out.reason})"), err=True)
     if diff.truncated and form == "patch":
         click.echo("The patch is longer than is sent and was cut; --stat names every file.", err=True)
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor_command"]
 
-_MARKS = {True: ("✓", "green"), False: ("✗", "red")}
-
 
 @click.command("doctor")
 @click.option("-o", "--output", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -38,11 +36,11 @@ def doctor_command(ctx: click.Context, shape: str, as_json: bool) -> None:
             _say(check)
     if not report["engine"]["reachable"]:
         ctx.exit(errors.NO_ENGINE)
-    ctx.exit(errors.OK if all(check["ok"] for check in report["checks"]) else errors.FAILED)
+    ctx.exit(errors.OK if all(check["ok"] or not check["required"] for check in report["checks"]) else errors.FAILED)
 
 
 def _examine() -> dict[str, Any]:
-    checks = [_check("python", True, f"{platform.python_version()} at {sys.executable}")]
+    checks = [_check("this python", True, f"{platform.python_version()} at {sys.executable}")]
     reachable: dict[str, Any] = {"reachable": False}
     try:
         checks.append(_check("state directory", True, str(places.state_dir())))
@@ -68,7 +66,7 @@ def _engine(client: Client, info: BuildInfo) -> dict[str, Any]:
 
 
 def _machine(client: Client) -> Iterator[dict[str, Any]]:
-    """What the engine knows about its machine: ``{"checks": [{"name", "ok", "detail", "hint"}]}``."""
+    """What the engine knows about its machine: the fields of ``workspaces.platform.Check``."""
     try:
         found = client.doctor()
     except NotFound:  # an engine without that route, or one behind a Jupyter server
@@ -76,17 +74,17 @@ def _machine(client: Client) -> Iterator[dict[str, Any]]:
     checks = found.get("checks")
     for check in checks if isinstance(checks, list) else ():
         if isinstance(check, Mapping):
-            name, detail, hint = (str(check.get(key) or "") for key in ("name", "detail", "hint"))
-            yield _check(name, bool(check.get("ok")), detail, hint)
+            name, detail, remedy = (str(check.get(key) or "") for key in ("name", "detail", "remedy"))
+            yield _check(name, bool(check.get("ok")), detail, remedy, bool(check.get("required", True)))
 
 
-def _check(name: str, ok: bool, detail: str, hint: str = "") -> dict[str, Any]:
-    return {"name": name, "ok": ok, "detail": detail, "hint": hint}
+def _check(name: str, ok: bool, detail: str, remedy: str = "", required: bool = True) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "detail": detail, "remedy": remedy, "required": required}
 
 
 def _say(check: Mapping[str, Any]) -> None:
-    mark, colour = _MARKS[check["ok"]]
+    mark, colour = ("✓", "green") if check["ok"] else ("✗", "red") if check["required"] else ("!", "yellow")
     line = output.clean(f"{check['name']:<18} {check['detail']}").rstrip()
     click.echo(f"{output.styled(mark, fg=colour)} {line}")
-    if not check["ok"] and check["hint"]:
-        click.echo(output.clean(f"  {check['hint']}"))
+    if not check["ok"] and check["remedy"]:
+        click.echo(output.clean(f"  {check['remedy']}"))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ import click
 
 from jupyter_tasks import places
 from jupyter_tasks.cli import output
-from jupyter_tasks.cli.options import confirm, engine, yes_option
+from jupyter_tasks.cli.options import confirm, yes_option
 from jupyter_tasks.errors import Forbidden, TasksError, WorkspaceFailed
 
 if TYPE_CHECKING:
@@ -60,13 +60,23 @@ def uninstall_command(dry_run: bool, yes: bool) -> None:
         )
     confirm("Stop and remove all of this? It cannot be undone.", yes)
     if found.trouble is None and found.directories:
-        with engine() as client:
+        with _own_engine() as client:
             _delete(client, found.tasks)
     stop_engine(_ENGINE_ENDS)
     for path in found.directories:
-        shutil.rmtree(path, onerror=_open_up)
+        _remove(path)
         click.echo(f"Removed {path}")
     click.echo("The rest is pip's: `pip uninstall jupyter-tasks`.")
+
+
+@contextmanager
+def _own_engine() -> Iterator[Client]:
+    """The engine of these directories, whatever JUPYTER_TASKS_URL says: nobody else's tasks are to go."""
+    from jupyter_tasks.notebook.client import Client
+    from jupyter_tasks.notebook.discovery import find
+
+    with Client(find(environ={})) as client:
+        yield client
 
 
 def _look() -> _Found:
@@ -75,7 +85,7 @@ def _look() -> _Found:
         return _Found((), [path for path in directories if any(path.iterdir())])
     _check_ours(places.state_dir())
     try:
-        with engine() as client:
+        with _own_engine() as client:
             return _Found(client.list(), directories)
     except TasksError as error:
         return _Found((), directories, error)
@@ -125,13 +135,10 @@ def _any_workspace_runs() -> bool:
     return any(engine_answers(path) for path in places.links_dir().glob("*/link.sock"))
 
 
-def _open_up(function: Callable[..., object], path: str, error: object) -> None:
-    """Directories that a workspace made unwritable are removed as well."""
-    parent = Path(path).parent
-    for place in (parent, Path(path)):
-        if stat.S_ISDIR(place.lstat().st_mode):
-            place.chmod(0o700)
-    if function in {os.open, os.scandir, os.listdir, os.lstat}:
-        shutil.rmtree(path)
-    else:
-        function(path)
+def _remove(path: Path) -> None:
+    """Remove a directory, also what a workspace made unreadable in it; links are removed, not followed."""
+    for folder, names, _ in os.walk(path):
+        for inner in (Path(folder) / name for name in names):
+            if not inner.is_symlink():
+                inner.chmod(0o700)
+    shutil.rmtree(path)

@@ -64,6 +64,7 @@ class Scripted(FakeService):
     entries: list[models.TaskLogEntry] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     handovers: int = 0
+    checks: list[dict[str, object]] = field(default_factory=list)
     group: Any = None
     followed: anyio.Event = field(default_factory=anyio.Event)
     """Somebody reads events."""
@@ -204,7 +205,10 @@ async def _served() -> AsyncIterator[Scripted]:
     def handover() -> None:
         service.handovers += 1
 
-    server = EngineServer(make_app(service, info=service.info, handover=handover, origin=origin))
+    async def doctor() -> dict[str, object]:
+        return {"checks": service.checks}
+
+    server = EngineServer(make_app(service, info=service.info, handover=handover, origin=origin, doctor=doctor))
     server.bind_socket(places.engine_socket())
     async with anyio.create_task_group() as group:
         service.group = group

@@ -393,8 +393,17 @@ def test_doctor_names_the_engine(shell: Shell) -> None:
     found = json.loads(done.out)
     assert done.code == 0, done
     assert found["engine"]["reachable"]
-    assert {check["name"] for check in found["checks"]} >= {"python", "engine"}
+    assert {check["name"] for check in found["checks"]} >= {"this python", "engine"}
     assert "✓ engine" in shell.run("doctor").out
+
+
+@pytest.mark.parametrize(("required", "code", "mark"), [(True, 1, "✗"), (False, 0, "!")])
+def test_doctor_tells_what_is_wrong_with_the_machine(shell: Shell, required: bool, code: int, mark: str) -> None:
+    check = {"name": "isolation", "ok": False, "detail": "no namespaces", "remedy": "Set it.", "required": required}
+    shell.service.checks = [check]
+    done = shell.run("doctor")
+    assert done.code == code
+    assert f"{mark} isolation          no namespaces\n  Set it.\n" in done.out
 
 
 def test_durations_read_as_in_go() -> None:
