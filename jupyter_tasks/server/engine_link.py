@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 from anyio.abc import ByteStream
 
 from jupyter_tasks import places
@@ -53,7 +54,8 @@ class EngineLink:
             async with self._lock:
                 stream = await self.peek() if self._known else None
                 if stream is None:
-                    await self._start()
+                    with anyio.CancelScope(shield=True):  # who asked may go; the engine that starts is everybody's
+                        await self._start()
                     self._known = True
                     stream = await self.peek()
         if stream is None:
@@ -117,7 +119,7 @@ class InProcess:
 
         with anyio.move_on_after(_START):
             while engine_runs():  # elsewhere: another Jupyter server of the user, a shell
-                if engine_info(timeout=0.2) is not None:
+                if await anyio.to_thread.run_sync(engine_info, None, 0.2) is not None:
                     return
                 await anyio.sleep(0.05)
         engine = Engine(config=self._config, mode="inprocess")

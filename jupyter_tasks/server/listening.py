@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.iostream import IOStream
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 class EngineServer(HTTPServer):
     """An HTTP server for one application on one unix socket, for one user."""
 
-    def initialize(self, app: Application, activity: Activity | None = None) -> None:  # type: ignore[override]
+    def initialize(self, app: Application | HTTPServerConnectionDelegate, activity: Activity | None = None) -> None:  # type: ignore[override]
         super().initialize(
             app,
             max_header_size=_HEADER_BYTES,
@@ -43,7 +44,7 @@ class EngineServer(HTTPServer):
         self._activity = activity
         self._path: Path | None = None
 
-    def __init__(self, app: Application, activity: Activity | None = None) -> None:
+    def __init__(self, app: Application | HTTPServerConnectionDelegate, activity: Activity | None = None) -> None:
         pass  # tornado makes it in ``initialize``
 
     def bind_socket(self, path: Path) -> None:

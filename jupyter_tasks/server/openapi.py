@@ -18,7 +18,7 @@ from jupyter_tasks._version import __version__
 __all__ = ["OPERATIONS", "Operation", "document"]
 
 _TASK = "/api/v2/tasks/{user}/{task}"
-_ANY = {"*/*": {"schema": {}}}
+_ANY: dict[str, Any] = {"*/*": {"schema": {}}}
 _DESCRIPTION = """\
 Tasks of one user, as the engine serves them over its unix socket and a Jupyter server forwards them below
 `<base_url>jupyter-tasks/`. Paths and shapes of `/api/v2/tasks` are those of Coder Tasks (codersdk 2.36) with additions.

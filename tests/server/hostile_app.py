@@ -40,6 +40,7 @@ class HostileApp:
     port: int = 0
     seen: list[tuple[str, str, list[tuple[str, str]], int]] = field(default_factory=list)
     open: int = 0
+    sent: int = 0
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
@@ -75,6 +76,14 @@ class HostileApp:
                 writer.write(b": x\n\n")
                 await writer.drain()
                 await asyncio.sleep(0.01)
+        elif path == "/endless":
+            await _start(writer, "200 OK", ["Content-Type: application/octet-stream"])
+            while True:
+                writer.write(b"e" * 65536)
+                await writer.drain()
+                self.sent += 65536
+        elif path == "/message":
+            await _say(writer, "200 OK", ["Content-Type: application/json", *EVIL], b'{"ok": true}')
         elif path == "/big":
             await _start(writer, "200 OK", [f"Content-Length: {BIG}"])
             for _ in range(BIG // 65536):

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from engine_house import House, served, settle
+from hostile_app import hostile_app
 
 from jupyter_tasks import errors, models
 from jupyter_tasks.server import errors as server_errors
@@ -261,3 +262,32 @@ async def test_the_log_holds_no_query(places: Path, caplog: pytest.LogCaptureFix
     ours = [record.getMessage() for record in caplog.records if record.name.startswith(("jupyter_tasks", "tornado"))]
     assert any("/api/v2/tasks" in line for line in ours)
     assert not any("canary-77" in line for line in ours)
+
+
+async def test_a_tasks_agentapi_is_passed_on_and_not_believed(places: Path) -> None:
+    async with hostile_app() as app, served(FakeService(agentapi_port=app.port)) as house:
+        await make(house)
+        base = f"{API}/tasks/me/one/agentapi"
+        headers = {"Cookie": "canary", "Authorization": "canary", "X-Other": "canary"}
+        body = {"content": "hi", "type": "user"}
+        answer = await house.client.post(f"{base}/message?a=b%2Fc", json=body, headers=headers)
+        assert (answer.status_code, answer.json()) == (200, {"ok": True})
+        method, target, seen, size = app.seen[-1]
+        assert (method, target) == ("POST", "/message?a=b%2Fc")
+        assert size > 10
+        assert "canary" not in str(seen)
+        assert answer.headers.get_list("Content-Security-Policy")[0] == "sandbox"
+        assert "Set-Cookie" not in answer.headers
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        async with house.client.stream("GET", f"{base}/sse") as stream:
+            assert len([chunk async for chunk in stream.aiter_raw()]) == 3
+        moved = await house.client.get(f"{base}/redirect?to=/lab")
+        assert (moved.status_code, "Location" in moved.headers) == (302, False)
+        broken = await house.client.get(f"{base}/garbage")
+        assert (broken.status_code, broken.json()["code"]) == (502, "app_unreachable")
+
+
+async def test_a_task_without_agentapi_says_so(places: Path) -> None:
+    async with served() as house:
+        await make(house)
+        assert (await house.client.get(f"{API}/tasks/me/one/agentapi/status")).status_code == 409

@@ -309,3 +309,16 @@ async def test_a_reader_that_leaves_in_mid_upload_frees_the_app(places: Path) ->
 
             await house.client.post(f"{path}up", content=never())
         await settle(lambda: app.open == 0)
+
+
+async def test_a_slow_reader_is_waited_for(places: Path) -> None:
+    async with shown() as (house, app, path):
+        async with house.client.stream("GET", f"{path}endless") as answer:
+            before = -1
+            with anyio.fail_after(10):
+                while app.sent != before:  # until every buffer on the way is full
+                    before = app.sent
+                    await anyio.sleep(0.1)
+            assert app.sent < 16 * 1024 * 1024
+            await answer.aiter_raw().__anext__()
+        await settle(lambda: app.open == 0)
