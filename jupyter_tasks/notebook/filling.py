@@ -17,13 +17,12 @@ from __future__ import annotations
 import difflib
 import keyword
 import re
-import reprlib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from jupyter_tasks.errors import InvalidInput
+from jupyter_tasks.notebook.filling_text import is_table, table, written
 
 __all__ = ["EACH", "IN_ALL", "Filled", "fill", "names_in", "text_of"]
 
@@ -32,8 +31,6 @@ EACH = 4_000
 IN_ALL = 32_000
 """Bytes (UTF-8) that all values together may bring."""
 
-_ROWS = 20
-_COLUMNS = 40
 _MARKS = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
 
 
@@ -90,21 +87,22 @@ def text_of(name: str, value: object, bound: int = EACH) -> tuple[str, str]:
     """
     try:
         if isinstance(value, str):
-            text = str.__str__(value)
-        elif _is_table(value):
-            text = _table(value)
+            text, more = str.__str__(value), False
+        elif is_table(value):
+            text, more = table(value), False
         else:
-            text = _BOUNDED.repr(value)
+            text, more = written(value, bound)
     except Exception as error:  # the user's own class may raise anything
         raise InvalidInput(
             f"The variable {name!r} ({type(value).__name__}) cannot be shown as text: {type(error).__name__}.",
             hint="Put a string of your own into the prompt instead.",
         ) from error
-    if len(text) <= bound:
+    if len(text) <= bound and not more:
         return text, ""
-    mark = f"… [cut: {{}} of {len(text):,} characters]"
-    kept = max(0, bound - len(mark) - len(f"{bound:,}"))
-    return text[:kept] + mark.format(f"{kept:,}"), f"{{{name}}} was cut to {kept:,} of {len(text):,} characters."
+    of = "" if more else f" of {len(text):,}"
+    kept = max(0, bound - len(f"… [cut after {bound:,}{of} characters]"))
+    words = f"cut after {kept:,}{of} characters"
+    return f"{text[:kept]}… [{words}]", f"{{{name}}} was {words}."
 
 
 def _pieces(prompt: str) -> list[tuple[str, str]]:
@@ -155,47 +153,3 @@ def _within(text: str, room: int) -> str:
     if room <= 0:
         return mark if room == 0 else ""
     return text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") + mark
-
-
-def _is_table(value: object) -> bool:
-    kind = type(value)
-    return all(hasattr(kind, part) for part in ("head", "to_string", "shape"))
-
-
-def _table(value: Any) -> str:
-    """The first rows of a DataFrame or Series and its size, without importing pandas."""
-    shape = tuple(value.shape)
-    shown = value.head(_ROWS)
-    cut = shape[0] > _ROWS
-    if len(shape) > 1 and shape[1] > _COLUMNS:
-        shown, cut = shown.iloc[:, :_COLUMNS], True
-    size = " x ".join(f"{count:,} {word}" for count, word in zip(shape, ("rows", "columns"), strict=False))
-    return f"{shown.to_string()}\n[{size}{'; the first are shown' if cut else ''}]"
-
-
-class _Bounded(reprlib.Repr):
-    """``reprlib`` with room for what a prompt is about, and dictionaries in their own order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 8
-        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = 500
-        self.maxdict = 500
-        self.maxstring = self.maxother = 2 * EACH
-        self.maxlong = 400
-
-    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        if not x:
-            return "{}"
-        if level <= 0:
-            return "{...}"
-        items = [
-            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
-            for _, (key, value) in zip(range(self.maxdict), x.items(), strict=False)
-        ]
-        if len(x) > self.maxdict:
-            items.append("...")
-        return "{" + ", ".join(items) + "}"
-
-
-_BOUNDED = _Bounded()

@@ -83,7 +83,7 @@ def test_a_cut_value_is_said(
 ) -> None:
     run(shell, "big = 'x' * 9000\n")
     run(shell, "%%task\nsee {big}")
-    assert "{big} was cut to" in capsys.readouterr().err
+    assert "{big} was cut after" in capsys.readouterr().err
     assert len(notebook_engine.created().input) < 4_100
 
 
