@@ -157,6 +157,8 @@ class _Connection:
                 end = anyio.current_time() + self._limits.head_timeout if end is None else end
                 self._http.receive_data(data)
             elif isinstance(event, h11.Request):
+                if sum(len(name) + len(value) for name, value in event.headers) + len(event.target) > self._limits.head:
+                    raise _Refused(431, "request header fields are too large")
                 return event
             else:
                 return None

@@ -22,12 +22,13 @@ def _object(properties: dict[str, Any], *, optional: tuple[str, ...] = (), doc: 
             "readOnly": True,
             "description": "A URL to the JSON Schema for this object.",
         }
-    return {
+    whole: dict[str, Any] = {
         "type": "object",
         "additionalProperties": False,
         "properties": dict(sorted(found.items())),
-        "required": sorted(name for name in properties if name not in optional),
     }
+    required = sorted(properties.keys() - set(optional))
+    return {**whole, "required": required} if required else whole
 
 
 def _ref(name: str) -> dict[str, Any]:

@@ -95,12 +95,10 @@ class Agent:
 
 
 @asynccontextmanager
-async def talking(agent: Agent, clock: FakeClock, *, format: str = "custom", rows: int = 40, **options: Any):  # type: ignore[no-untyped-def]
+async def talking(agent: Agent, clock: FakeClock, *, kind: str = "custom", rows: int = 40, **options: Any):  # type: ignore[no-untyped-def]
     """A conversation with ``agent`` that runs: (conversation, what was heard)."""
     heard = Heard()
-    conversation = TerminalConversation(
-        format_for(format), new_emulator(80, rows), clock, agent.write, heard, **options
-    )
+    conversation = TerminalConversation(format_for(kind), new_emulator(80, rows), clock, agent.write, heard, **options)
     agent.conversation = conversation
     async with anyio.create_task_group() as group:
         group.start_soon(conversation.run)

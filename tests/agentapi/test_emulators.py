@@ -137,9 +137,12 @@ def test_floods_are_bounded(make: Make) -> None:
 
 
 _PIECES = st.sampled_from(
-    [b"\x1b", b"\x1b[", b"\x1b]7501;", b"\x1b]0;", b"\x1bP", b"\x07", b"\x1b\\", b"\x18", b"?", b";", b"2004", b"h", b"J", b"H", b"r",
-     b"\r\n", b"\xff", b"\xc2", b"\xe2\x94\x80", b"text", b"\x1b[?1049h", b"\x1b[999;999H", b"\x1b[9999b", b"\x1b[6n", b"\x1b[L", b"\x00"]
-)  # fmt: skip
+    [
+        *(b"\x1b", b"\x1b[", b"\x1b]7501;", b"\x1b]0;", b"\x1bP", b"\x07", b"\x1b\\", b"\x18", b"?", b";", b"2004"),
+        *(b"h", b"J", b"H", b"r", b"\r\n", b"\xff", b"\xc2", b"\xe2\x94\x80", b"text", b"\x1b[?1049h", b"\x00"),
+        *(b"\x1b[999;999H", b"\x1b[9999b", b"\x1b[6n", b"\x1b[L"),
+    ]
+)
 
 
 @settings(deadline=None, max_examples=60)
