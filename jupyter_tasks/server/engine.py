@@ -11,19 +11,18 @@ import errno
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskStatus
 from sqlalchemy import Connection
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
-from tornado.netutil import bind_unix_socket
 from traitlets.config import Config
 
 from jupyter_tasks import models, places
@@ -32,7 +31,10 @@ from jupyter_tasks.clock import Clock, SystemClock
 from jupyter_tasks.config import TasksEngine, load_config
 from jupyter_tasks.errors import EngineUnavailable, TasksError
 from jupyter_tasks.metering.entitlements import Entitlements
+from jupyter_tasks.server.activity import Activity
 from jupyter_tasks.server.app import make_app
+from jupyter_tasks.server.listening import EngineServer
+from jupyter_tasks.server.preview_origin import PreviewOrigin
 from jupyter_tasks.store.build_rows import tasks_with_work
 from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.journal import Change, Journal
@@ -47,7 +49,7 @@ from jupyter_tasks.tasks.service import TaskService
 from jupyter_tasks.tasks.session import Sessions
 from jupyter_tasks.tasks.slots import Slots
 from jupyter_tasks.tasks.unisolated import may_run_unisolated
-from jupyter_tasks.templates.library import Library
+from jupyter_tasks.templates.library import Library, default_library
 from jupyter_tasks.workspaces.provisioner import Provisioner
 
 __all__ = ["Engine", "serve"]
@@ -56,6 +58,7 @@ _log = logging.getLogger(__name__)
 
 IDLE_CHECK = 15.0
 LOCK_TIMEOUT = 15.0
+CLOSE_TIMEOUT = 3.0
 
 
 class Engine:
@@ -70,7 +73,7 @@ class Engine:
         self.started_at: datetime = self.clock.now()
         self._config = config or Config()
         self._stopping = anyio.Event()
-        self._used_at = self.clock.monotonic()
+        self._activity = Activity(self.clock)
         self._holder: Any = None
 
     # ------------------------------------------------------------ life
@@ -85,10 +88,10 @@ class Engine:
             await journal.open()
             async with anyio.create_task_group() as group:
                 house = self._house(journal)
-                library = Library()
+                library = default_library()
                 sessions = Sessions(group, house, lambda bundle: self._unisolated(library, bundle))
                 service = TaskService(self._creation(house, library), sessions, self.entitlements)
-                with self._serving(service, house):
+                async with self._serving(service, house):
                     for task_id in await journal.read(tasks_with_work):
                         sessions.wake(task_id)
                     group.start_soon(self._collect_orphans, house, name="orphans")
@@ -132,7 +135,7 @@ class Engine:
             slots=Slots(self.settings.max_active),
             provisioners=self._provisioners(state),
             capabilities=Capabilities(self.clock),
-            review_of=lambda workspace_id: Review(state / "reviews" / f"{workspace_id}.git", clock=self.clock),
+            review_of=lambda workspace_id: Review(state / "reviews" / f"{workspace_id}.git", self.clock),
         )
 
     def _provisioners(self, state: Path) -> dict[str, Provisioner]:
@@ -161,21 +164,25 @@ class Engine:
     def _unisolated(self, library: Library, bundle: TaskBundle) -> bool:
         return may_run_unisolated(library, bundle.task.template_id, bundle.plan.parameters)
 
-    @contextlib.contextmanager
-    def _serving(self, service: TaskService, house: House) -> Iterator[None]:
-        path = places.engine_socket()
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        app = make_app(service, info=lambda: self._info(house), handover=self.stop)
-        server = HTTPServer(_Stamped(app, self._use))
-        listener = bind_unix_socket(str(path), mode=0o600)
-        server.add_socket(listener)
+    @asynccontextmanager
+    async def _serving(self, service: TaskService, house: House) -> AsyncIterator[None]:
+        origin = PreviewOrigin(service, self._activity)
+        app = make_app(
+            service,
+            info=lambda: self._info(house),
+            handover=self.stop,
+            clock=self.clock,
+            origin=origin,
+            doctor=self._doctor,
+        )
+        server = EngineServer(app, self._activity)
+        server.bind_socket(places.engine_socket())
         try:
             yield
         finally:
-            server.stop()
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_TIMEOUT):
+                await server.close()
+                await origin.stop()
 
     def _info(self, house: House) -> models.BuildInfo:
         return models.BuildInfo(
@@ -190,27 +197,30 @@ class Engine:
             last_event_id=house.journal.newest_id,
         )
 
-    # ------------------------------------------------------------ background
+    async def _doctor(self) -> Mapping[str, object]:
+        """What this machine can do, as the engine finds it."""
+        from jupyter_tasks.workspaces.platform import checks
 
-    def _use(self) -> None:
-        self._used_at = self.clock.monotonic()
+        found = await anyio.to_thread.run_sync(checks, limiter=anyio.CapacityLimiter(1))
+        return {"checks": [asdict(check) for check in found]}
+
+    # ------------------------------------------------------------ background
 
     async def _watch_idleness(self, house: House) -> None:
         if self.mode != "process":
             return
         while not self._stopping.is_set():
             await self.clock.sleep(IDLE_CHECK)
-            if house.journal.listeners or await house.journal.read(_anything_works):
-                self._use()
-            idle = self.clock.monotonic() - max(self._used_at, house.capabilities.used_at)
-            if idle >= self.settings.idle_timeout:
+            if await house.journal.read(_anything_works):
+                self._activity.touch()
+            if self._activity.quiet_for() >= self.settings.idle_timeout:
                 _log.info("nothing works and nobody is connected: the engine ends; workspaces run on")
                 self.stop()
 
     async def _collect_orphans(self, house: House) -> None:
         """Remove what belongs to no task: the rest of a delete that was cut off, or of a store that was lost."""
         known = {row.workspace_id for row in await house.journal.read(live_tasks)}
-        busy = {row for row in await house.journal.read(_workspaces_being_deleted)}
+        busy = set(await house.journal.read(_workspaces_being_deleted))
 
         async def progress(line: str) -> None:
             _log.info("orphan: %s", line)
@@ -238,22 +248,6 @@ def _workspaces_being_deleted(connection: Connection) -> list[str]:
 
     rows = (task_by_id(connection, task_id) for task_id in tasks_with_work(connection))
     return [row.workspace_id for row in rows if row is not None]
-
-
-class _Stamped(HTTPServerConnectionDelegate):
-    """Notes when the engine was used last."""
-
-    def __init__(self, inner: HTTPServerConnectionDelegate, use: Callable[[], None]) -> None:
-        self._inner = inner
-        self._use = use
-
-    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        self._use()
-        return self._inner.start_request(server_conn, request_conn)
-
-    def on_close(self, server_conn: object) -> None:
-        self._use()
-        self._inner.on_close(server_conn)
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from jupyter_tasks.workspaces.provisioner import WorkspaceRef
 
 __all__ = ["Creation"]
 
-MOST_PROMPT = 1 << 20
+MOST_PROMPT = 640 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,7 @@ class Creation:
     async def _template(self, request: models.CreateTaskRequest) -> Template:
         def find() -> Template:
             if request.template_version_id:
-                wanted = _uuid(request.template_version_id, "template_version_id")
-                for template in self.library.list():
-                    if template.version_id == wanted:
-                        return template
-                raise InvalidInput("Template version not found or you do not have access to this resource")
+                return self.library.version(_uuid(request.template_version_id, "template_version_id"))
             return self.library.get(request.template or self.default_template)
 
         try:
@@ -192,7 +188,7 @@ def _prompt(text: str) -> str:
         )
     if len(text.encode("utf-8", "surrogatepass")) > MOST_PROMPT:
         raise InvalidInput(
-            "The prompt is over 1 MiB.", hint="Put long material into a file of the project and name it."
+            "The prompt is over 640 KiB.", hint="Put long material into a file of the project and name it."
         )
     if "\0" in text:
         raise InvalidInput("The prompt holds a NUL character.", hint="Remove it.")

@@ -123,12 +123,13 @@ class TaskService:
     async def create(self, user: str, request: models.CreateTaskRequest) -> models.Task:
         """POST /tasks/{user}."""
         self._owner.require(user)
+        before = self._house.journal.newest_id
         task_id = await self._creation.create(request)
         self._sessions.wake(task_id)
         bundle = await self._house.journal.read(lambda connection: bundle_of(connection, task_id))
         if bundle is None:
             raise NotFound("The task was deleted meanwhile.")
-        return views.task(bundle, self._house.slots.waiting(), last_event_id=self._house.journal.newest_id)
+        return views.task(bundle, self._house.slots.waiting(), last_event_id=before)
 
     async def delete(self, user: str, task: str) -> None:
         """DELETE /tasks/{user}/{task}."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -84,6 +84,7 @@ class Talk:
         self._dirty = anyio.Event()
         self._look = anyio.Event()
         self._began = anyio.Event()
+        self._rest = anyio.Event()
 
     # ------------------------------------------------------------ what the session tells
 
@@ -118,6 +119,11 @@ class Talk:
     def terminal(self) -> str | None:
         """Id of the agent's terminal, once it is known."""
         return None if self._registered is None else self._registered.terminal
+
+    async def rest(self) -> None:
+        """Return when the agent comes to rest (again)."""
+        await self._rest.wait()
+        self._rest = anyio.Event()
 
     async def interrupt(self) -> bool:
         """Stop the turn that runs; False when none did. Raises: AgentError, LinkError."""
@@ -165,8 +171,15 @@ class Talk:
         self.look()
 
     def on_evidence(self, evidence: Evidence) -> None:
+        if evidence.at_rest and evidence.source != "exit" and self._prompt_waits():
+            evidence = replace(evidence, state="working")  # it rests because it has not been told yet
         self._unwritten.evidence = evidence
         self._dirty.set()
+        if evidence.at_rest:
+            self._rest.set()
+
+    def _prompt_waits(self) -> bool:
+        return not self._prompt_sent and self._registered is not None and bool(self._registered.initial_prompt)
 
     def on_attention(self, attention: Attention | None) -> None:
         self._unwritten.talk_changed = True
@@ -275,8 +288,7 @@ class Talk:
             await self._look.wait()
 
     async def _give_prompt(self, conversation: TerminalConversation) -> None:
-        registered = self._registered
-        if self._prompt_sent or registered is None or not registered.initial_prompt:
+        if not self._prompt_waits():
             return
         row = await self._house.journal.read(lambda connection: task_by_id(connection, self._task_id))
         if row is None:
