@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "KILL": signal.SIGKILL, "HUP": signal.SIGHUP}
 
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and that would be inherited
+
 
 def spawn(
     argv: Sequence[str],
@@ -29,6 +31,7 @@ def spawn(
 
     Returns: its pid, which is also its process group. Raises: OSError (which program or directory, and why).
     """
+    program = _find(argv[0], env.get("PATH", os.defpath))
     report_read, report_write = os.pipe()  # both close on exec: a report only comes when that failed
     try:
         pid = os.fork()
@@ -37,7 +40,7 @@ def spawn(
         os.close(report_write)
         raise
     if pid == 0:
-        _become(argv, env, cwd, files, terminal, report_write)
+        _become(program, argv, env, cwd, files, terminal, report_write)
     os.close(report_write)
     try:
         report = os.read(report_read, 64)
@@ -50,7 +53,19 @@ def spawn(
     return pid
 
 
+def _find(program: str, path: str) -> str:
+    """The file of a program: looked for here, because ``os.execvpe`` would import in every child."""
+    if "/" in program:
+        return program
+    for folder in path.split(":"):
+        found = os.path.join(folder or ".", program)
+        if os.access(found, os.X_OK) and not os.path.isdir(found):
+            return found
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+
+
 def _become(
+    program: str,
     argv: Sequence[str],
     env: Mapping[str, str],
     cwd: str,
@@ -71,12 +86,12 @@ def _become(
         high = [os.dup(fd) for fd in files]  # out of the way, whatever numbers they have
         for target, fd in enumerate(high):
             os.dup2(fd, target)
-        for name in ("SIGPIPE", "SIGXFSZ"):  # ignored by Python, and that would be inherited
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_DFL)
         sign = -1
         os.chdir(cwd)
         sign = 1
-        os.execvpe(argv[0], list(argv), dict(env))
+        os.execve(program, list(argv), env)
     except OSError as problem:
         os.write(report, b"%d" % (sign * (problem.errno or errno.EIO)))
     except BaseException:  # noqa: BLE001 - whatever it was, the child must not run the parent's code

@@ -197,3 +197,10 @@ async def test_stat_and_what_is_not_there(link: Link) -> None:
     assert " cores" in lines[1]
     assert " GiB (" in lines[2]
     assert lines[3].startswith("coder external-auth access-token x: not available")
+
+
+async def test_the_offline_agent_is_on_path(link: Link) -> None:
+    await link.open_terminal("t", ["jupyter-tasks-offline-agent", "--no-such-flag"])
+    assert b"usage: jupyter-tasks-offline-agent" in await whole(link, "t")
+    closed = await until(link, TerminalChanged, lambda event: event.closed)
+    assert closed.exit == 2

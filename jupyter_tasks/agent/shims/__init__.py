@@ -23,17 +23,16 @@ def run(name: str, arguments: list[str]) -> int:
 
 
 def _offline(arguments: list[str]) -> int:
-    sys.argv = ["jupyter-tasks-offline-agent", *arguments]
     try:
         # in the archive it is a package beside this one; in a checkout, one below it
         if __package__ == "agent.shims":
             from offline import main  # type: ignore[import-not-found, unused-ignore]
         else:
-            from jupyter_tasks.agent.offline import main  # type: ignore[import-not-found, unused-ignore]
+            from jupyter_tasks.agent.offline import main
     except ImportError:
         sys.stderr.write("the offline agent is not part of this installation\n")
         return 127
-    return int(main() or 0)
+    return int(main(arguments))
 
 
 def install(directory: str) -> None:
