@@ -7,10 +7,8 @@ the background here: bounds are watched by ``wait``, which the engine calls for 
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,17 +19,14 @@ import traitlets
 from traitlets.config import Configurable
 
 from jupyter_tasks.clock import Clock, SystemClock
-from jupyter_tasks.errors import InvalidInput, LinkError, NotFound, WorkspaceFailed
+from jupyter_tasks.errors import NotFound
 from jupyter_tasks.templates.plan import LocalWorkspace, WorkspacePlan
 from jupyter_tasks.workspaces import local_ending, local_view
 from jupyter_tasks.workspaces.limits import Limits
-from jupyter_tasks.workspaces.limits_cgroup import Cgroup, delegated
-from jupyter_tasks.workspaces.local_env import choose_ports, workspace_env
-from jupyter_tasks.workspaces.local_files import below_home, fresh_link_dir, host_dir, make_home, make_scratch
-from jupyter_tasks.workspaces.local_launch import Started, launch_plain, launch_sandboxed
+from jupyter_tasks.workspaces.local_files import below_home, host_dir
 from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder, is_workspace_id
+from jupyter_tasks.workspaces.local_start import Order, WaitReady, agent_dir, failure_to_answer, launch, prepare
 from jupyter_tasks.workspaces.local_tree import remove_tree
-from jupyter_tasks.workspaces.processes import open_pidfd
 from jupyter_tasks.workspaces.provisioner import (
     Exit,
     Isolation,
@@ -42,17 +37,10 @@ from jupyter_tasks.workspaces.provisioner import (
     WorkspaceUsage,
 )
 from jupyter_tasks.workspaces.sandbox import NOT_LINUX, Bubblewrap, Failure, SandboxProbe
-from jupyter_tasks.workspaces.sandbox_command import INSIDE
 
-__all__ = ["LocalProvisioner", "WaitReady"]
-
-WaitReady = Callable[[LinkAddress, str, float, Clock], Awaitable[object]]
-"""Returns when the workspace agent behind the address answers ``hello`` to the token. Raises: LinkError after so many
-seconds."""
+__all__ = ["LocalProvisioner"]
 
 _T = TypeVar("_T")
-
-_READY_TIMEOUT = 30.0
 
 
 async def _wait_ready(address: LinkAddress, token: str, timeout: float, clock: Clock) -> object:
@@ -130,7 +118,7 @@ class LocalProvisioner(Configurable):
         """See ``Provisioner.check``."""
         self._folder(ref.id)
         local = self._local(plan)
-        below_home(self._agent_dir(plan), local_view.home_inside())
+        below_home(agent_dir(plan), local_view.home_inside())
         await self._blocking(local_view.check_plan, ref, local, self._private())
         return self._isolation(ref, await self._blocking(self._bubblewrap))
 
@@ -138,16 +126,7 @@ class LocalProvisioner(Configurable):
         """See ``Provisioner.start``."""
         folder = self._folder(ref.id)
         async with self._lock(ref.id):
-            record = await self._blocking(self._running, folder)
-            if record is not None and record.build_id != ref.build_id:
-                await self._end(folder, Exit(reason="Another build of the workspace was started."))
-                record = None
-            if record is not None and not await self._still_good(folder, record):
-                record = None
-            if record is None:
-                record = await self._make(folder, ref, plan, progress)
-                await progress("Waiting for the workspace agent")
-                await self._ready(folder, record)
+            record = await self._found(folder, ref) or await self._make(folder, ref, plan, progress)
         return record.running(folder.link)
 
     async def find(self, workspace_id: str) -> RunningWorkspace | None:
@@ -236,10 +215,6 @@ class LocalProvisioner(Configurable):
         return plan.local or LocalWorkspace(memory=self.memory, processes=self.processes, cpu_share=self.cpu_share)
 
     @staticmethod
-    def _agent_dir(plan: WorkspacePlan) -> str:
-        return plan.agents[0].dir if plan.agents else ""
-
-    @staticmethod
     def _running(folder: WorkspaceFolder) -> RunRecord | None:
         record = folder.read_run()
         return record if record is not None and local_ending.is_running(record) else None
@@ -262,143 +237,46 @@ class LocalProvisioner(Configurable):
     async def _make(
         self, folder: WorkspaceFolder, ref: WorkspaceRef, plan: WorkspacePlan, progress: ProgressReport
     ) -> RunRecord:
-        bubblewrap = await self._blocking(self._bubblewrap)
-        isolation = self._isolation(ref, bubblewrap)
-        await progress("Preparing the workspace's files")
-        await self._blocking(self._prepare, folder, plan, isolation)
-        await progress("Starting the sandbox" if isolation.kind != "none" else "Starting the workspace, not isolated")
-        # a thread is not cancelled in its middle: a started process is either recorded or ended, never in between
-        if isinstance(bubblewrap, Bubblewrap):
-            return await self._blocking(self._launch_sandboxed, folder, ref, plan, bubblewrap)
-        return await self._blocking(self._launch_plain, folder, ref, plan, isolation)
-
-    def _prepare(self, folder: WorkspaceFolder, plan: WorkspacePlan, isolation: Isolation) -> None:
-        home = local_view.home_inside() if isolation.kind != "none" else os.fspath(folder.home)
-        try:
-            local_ending.end_all(folder)  # what an unrecorded or half-ended run left
-            make_home(folder, self._local(plan).files, below_home(self._agent_dir(plan), home))
-            make_scratch(folder)
-            fresh_link_dir(folder)
-        except OSError as error:
-            raise WorkspaceFailed(
-                f"The files of the workspace {folder.id} could not be made: {error.strerror} ({error.filename}).",
-                hint="Free some disk space." if error.errno == 28 else "",
-            ) from error
-
-    def _launch_sandboxed(
-        self, folder: WorkspaceFolder, ref: WorkspaceRef, plan: WorkspacePlan, bubblewrap: Bubblewrap
-    ) -> RunRecord:
-        view = local_view.view(folder, ref, self._local(plan), self._archive(), self._private())
-        return launch_sandboxed(
-            folder,
-            partial(local_view.command, bubblewrap.path, view),
-            self._agent(INSIDE.archive, f"{INSIDE.link}/link.sock", INSIDE.state),
-            workspace_env(folder.id, view.home_inside, "/tmp", view.needs.bin),  # noqa: S108
-            partial(self._record, folder, ref, plan, Isolation(kind="bubblewrap"), view.home_inside, {}),
-        )
-
-    def _launch_plain(
-        self, folder: WorkspaceFolder, ref: WorkspaceRef, plan: WorkspacePlan, isolation: Isolation
-    ) -> RunRecord:
-        if len(os.fsencode(folder.link)) > 107:
-            raise InvalidInput(
-                f"The path of the link socket {folder.link} is too long for a socket.",
-                hint="Name a shorter directory in JUPYTER_TASKS_RUNTIME_DIR.",
-            )
-        ports, told = choose_ports(plan)
-        home = os.fspath(folder.home)
-        bins = local_view.needs(ref, self._local(plan), self._private()).bin
-        env = workspace_env(folder.id, home, os.fspath(folder.scratch / "tmp"), bins) | told
-        return launch_plain(
-            folder,
-            self._agent(os.fspath(self._archive()), os.fspath(folder.link), os.fspath(folder.agent_state)),
-            env,
-            partial(self._record, folder, ref, plan, isolation, home, ports),
-        )
-
-    @staticmethod
-    def _agent(archive: str, socket: str, state: str) -> Sequence[str]:
-        # -S: the agent is standard library only, and site-packages cost it a quarter of its start
-        interpreter = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-        return [interpreter, "-I", "-S", archive, "--socket", socket, "--state", state]
-
-    def _record(
-        self,
-        folder: WorkspaceFolder,
-        ref: WorkspaceRef,
-        plan: WorkspacePlan,
-        isolation: Isolation,
-        home: str,
-        ports: dict[int, int],
-        started: Started,
-    ) -> RunRecord:
+        """Start what does not run. A thread is not cancelled in its middle: a process is recorded, or it ends."""
+        found = await self._blocking(self._bubblewrap)
+        isolation = self._isolation(ref, found)
         local = self._local(plan)
-        limits = Limits(memory=local.memory, processes=local.processes, disk=self.disk, cpu_share=local.cpu_share)
-        parent = delegated()
-        group = None if parent is None else Cgroup.make(parent, folder.id, limits)
-        if group is not None and not group.join(started.process.pid):
-            group.remove()
-            group = None
-        return RunRecord(
-            workspace_id=folder.id,
-            build_id=ref.build_id,
-            token=secrets.token_urlsafe(32),
-            process=started.process,
-            namespace=started.namespace,
-            child=started.child,
+        order = Order(
+            folder=folder,
+            ref=ref,
+            plan=plan,
+            local=local,
+            limits=Limits(memory=local.memory, processes=local.processes, disk=self.disk, cpu_share=local.cpu_share),
+            private=self._private(),
+            archive=await self._blocking(self._archive),
             isolation=isolation,
-            home=home,
-            limits=limits,
-            ports=ports,
-            cgroup="" if group is None else os.fspath(group.path),
+            bubblewrap=found if isinstance(found, Bubblewrap) else None,
         )
-
-    async def _still_good(self, folder: WorkspaceFolder, record: RunRecord) -> bool:
-        """Whether a run that was found answers; an engine that died before it gave the token leaves one that ends."""
-        try:
-            await self._ready(folder, record)
-        except WorkspaceFailed:
-            return False
-        return True
-
-    async def _ready(self, folder: WorkspaceFolder, record: RunRecord) -> None:
-        """Wait until the agent answers; fail at once when it ends before. Raises: WorkspaceFailed."""
-        failed: WorkspaceFailed | None = None
-        deadline = self._clock.monotonic() + _READY_TIMEOUT
-        async with anyio.create_task_group() as tasks:
-
-            async def ended() -> None:
-                nonlocal failed
-                fd = open_pidfd(record.process)
-                if fd is not None:
-                    try:
-                        await anyio.wait_readable(fd)
-                    finally:
-                        os.close(fd)
-                failed = WorkspaceFailed(f"The agent of the workspace {folder.id} ended while it started.")
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(ended)
-            pause = 0.002
-            while not folder.link.exists() and self._clock.monotonic() < deadline:  # cheaper than to ask it
-                await self._clock.sleep(pause)
-                pause = min(0.05, pause * 1.05)
-            try:
-                await self._wait_ready(
-                    LinkAddress(socket=folder.link),
-                    record.token,
-                    max(1.0, deadline - self._clock.monotonic()),
-                    self._clock,
-                )
-            except LinkError as error:
-                failed = WorkspaceFailed(f"The agent of the workspace {folder.id} does not answer: {error.message}")
-            tasks.cancel_scope.cancel()
+        await progress("Preparing the workspace's files")
+        await self._blocking(prepare, order)
+        await progress("Starting the sandbox" if order.bubblewrap else "Starting the workspace, not isolated")
+        record = await self._blocking(launch, order)
+        await progress("Waiting for the workspace agent")
+        failed = await failure_to_answer(folder, record, self._clock, self._wait_ready)
         if failed is not None:
-            said = await self._blocking(folder.read_log)
-            failed.detail = f"({said})" if said else ""
-            with anyio.CancelScope(shield=True):
-                await self._end(folder, Exit(reason=failed.message))
+            await self._end(folder, Exit(reason=failed.message))
             raise failed
+        return record
+
+    async def _found(self, folder: WorkspaceFolder, ref: WorkspaceRef) -> RunRecord | None:
+        """The run of this very build, if it answers; any other is ended."""
+        record = await self._blocking(self._running, folder)
+        if record is None:
+            return None
+        if record.build_id != ref.build_id:
+            await self._end(folder, Exit(reason="Another build of the workspace was started."))
+            return None
+        # an engine that died before it gave the token leaves an agent that ends at once
+        silent = await failure_to_answer(folder, record, self._clock, self._wait_ready)
+        if silent is not None:
+            await self._end(folder, Exit(reason=silent.message))
+            return None
+        return record
 
     async def _end(self, folder: WorkspaceFolder, exit_: Exit, only: RunRecord | None = None) -> None:
         """End whatever runs, verified, and forget it; the caller holds the lock. With ``only``, not another run."""
