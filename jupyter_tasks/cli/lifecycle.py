@@ -97,7 +97,7 @@ def _built(client: Client, task: Task, build: WorkspaceBuild | None, wanted: set
             if current.status in wanted:
                 break
             if current.status in {"paused", "error"} and current.status != before:
-                progress.rest()
+                progress.end(well=False)
                 raise WorkspaceFailed(
                     f"The {task.name} task is {current.status.value} now.",
                     detail=current.reason or "",
@@ -105,7 +105,7 @@ def _built(client: Client, task: Task, build: WorkspaceBuild | None, wanted: set
                 )
             if current.status not in {"paused", "error"}:
                 before = current.status
-    progress.rest()
+    progress.end(well=True)
 
 
 def _bold(task: Task) -> str:

@@ -54,8 +54,8 @@ def follow(client: Client, task: Task) -> Task:
             # the task may be further than the events: go on until they say so too, else a quick failure has no log
             if settled(current) and (event is None or _says_settled(event)):
                 break
+        progress.end(well=current.status == models.TaskStatus.active)
         talk.end(client.messages(task.id) if current.status == models.TaskStatus.active else ())
-    progress.rest()
     return current
 
 
