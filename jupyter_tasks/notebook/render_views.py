@@ -22,9 +22,11 @@ class _Face:
     def _html(self) -> str:
         return ""
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        html = self._html()
-        return {"text/plain": str(self), **({"text/html": html} if html else {})}
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))  # IPython has a printer for lists that would be asked before a mimebundle
+
+    def _repr_html_(self) -> str | None:
+        return self._html() or None
 
 
 class Messages(_Face, list[models.Message]):

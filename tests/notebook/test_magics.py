@@ -172,7 +172,9 @@ def test_verbs_that_show(shell: InteractiveShell, notebook_engine: NotebookEngin
     table = run(shell, "%tasks list")
     assert {t.name for t in table} == {"purple", "red"}
     assert "NAME" in str(table)
-    assert "<td" in table._repr_mimebundle_()["text/html"]
+    data, _ = shell.display_formatter.format(table)
+    assert data["text/plain"].startswith("NAME")
+    assert "<td" in data["text/html"]
     run(shell, "%tasks ls --status paused")
     assert notebook_engine.service.calls[-1] == ("list", "status:paused")
     assert [t.name for t in run(shell, "%tasks status red purple")] == ["red", "purple"]
