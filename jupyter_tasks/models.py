@@ -28,6 +28,7 @@ __all__ = [
     "DiffFile",
     "DiffPart",
     "DiffResponse",
+    "DiffSkipped",
     "EntitlementsResponse",
     "ErrorBody",
     "Event",
@@ -523,6 +524,13 @@ class DiffFile(_Wire):
     binary: bool = False
 
 
+class DiffSkipped(_Wire):
+    """Something in the workspace that no diff can show, and why."""
+
+    path: str
+    reason: str
+
+
 class DiffResponse(_Wire):
     """GET …/diff: what the agent changed since the workspace began. ``patch`` is unified, bounded (``truncated``)."""
 
@@ -531,6 +539,8 @@ class DiffResponse(_Wire):
     deletions: int
     patch: str
     truncated: bool = False
+    skipped: list[DiffSkipped] = Field(default_factory=list)
+    """At most the first hundred."""
 
 
 class PreviewRequest(_Wire):

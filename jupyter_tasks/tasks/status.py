@@ -231,7 +231,9 @@ def summary(facts: Facts) -> Summary:
 def _agents_word(facts: Facts) -> Summary:
     entry = current_state(facts)
     state = None if entry is None else entry.state
-    if state is TaskState.failure or (facts.exited and state not in (TaskState.idle, TaskState.complete)):
+    stale = facts.said is not None and _is_stale(facts, facts.said)  # then it is an earlier process that has ended
+    ended = facts.exited and not stale
+    if state is TaskState.failure or (ended and state not in (TaskState.idle, TaskState.complete)):
         return Summary.failed
     if state is None:
         return Summary.starting

@@ -172,6 +172,7 @@ def test_nothing_is_told_of_a_start_that_waits_or_failed(build_status: str) -> N
         ({"said": said("failure"), "changed_files": 3}, "Failed"),
         ({"said": said("working"), "exited": True}, "Failed"),
         ({"exited": True}, "Failed"),
+        ({"said": said("failure", -5, source="exit"), "exited": True}, "Starting"),
         ({"said": said("complete", source="exit"), "exited": True, "changed_files": 2}, "Ready to review"),
         ({"app_health": "unhealthy", "said": said("working")}, "Failed"),
         ({"app_health": None, "said": said("working")}, "Working"),
