@@ -59,7 +59,9 @@ def test_it_runs_in_less_than_a_minute(places_of_its_own: Path, monkeypatch: pyt
     assert "application/vnd.jupyter.widget-view+json" in card.data
     assert "change the primary" not in card.data["text/html"]
     assert outputs["print(task.summary)"][0].text.strip() in {"Ready to review", "Idle", "Needs you"}
-    assert outputs["task.messages()"][0].data["text/plain"].startswith("you: change the primary color theme to purple")
+    said = outputs["task.messages()"][0].data["text/plain"]
+    assert "agent: " in said
+    assert "Changed the primary color theme to purple" in said
     assert re.search(r"^\+.*(purple|#)", outputs["task.diff()"][0].data["text/plain"], re.MULTILINE)
     listed = outputs["%tasks list"][0].data["text/plain"]
     assert listed.startswith("NAME")
