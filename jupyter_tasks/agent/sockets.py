@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import stat
 
 from .loop import WRITE, Loop
 
@@ -21,19 +20,23 @@ _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 def listen_unix(path: str) -> socket.socket:
-    """A listening unix socket (0600) at ``path``; a stale one is replaced. Raises: OSError."""
+    """A listening unix socket (0600) at ``path``; a stale one is replaced. Raises: OSError.
+
+    It appears under its name only when it listens, so that whoever sees it can connect.
+    """
+    unready = path + ".new"
     try:
-        if stat.S_ISSOCK(os.lstat(path).st_mode):
-            os.unlink(path)
+        os.unlink(unready)
     except FileNotFoundError:
         pass
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        with _ShortPath(path) as short:
+        with _ShortPath(unready) as short:
             sock.bind(short)
         sock.listen(128)
         sock.setblocking(False)
+        os.rename(unready, path)
     except OSError:
         sock.close()
         raise
