@@ -178,7 +178,7 @@ def _result(client: Client, task: models.Task, *, follow: bool, preview: bool, d
         from jupyter_tasks.cli.open_app import url_of
 
         try:
-            click.echo(f"Preview: {url_of(client, task.id, None)}")
+            click.echo(f"\nPreview: {url_of(client, task.id, None)}")
         except TasksError as error:
             click.echo(f"No preview: {output.clean(str(error))}", err=True)
     if follow and task.capabilities.diff:

@@ -54,6 +54,11 @@ class Progress:
             elif self._live:
                 self._show(f"… {entry.stage:<9} {'':8}  {_one_line(entry.text)}"[:_WIDEST])
 
+    @property
+    def over(self) -> bool:
+        """Whether the last stage has ended."""
+        return "agent" in self._over
+
     def say(self, text: str) -> None:
         """A line of something else."""
         self._take_back()

@@ -77,6 +77,8 @@ class Talk:
             same += 1
         if same < len(self._printed) and not rewritten:
             return  # what stands there was rewritten: wait until it is final
+        if not self._printed and lines:
+            self._echo("")
         for line in lines[same:]:
             self._echo(line)
         self._printed = lines

@@ -5,8 +5,8 @@ Owns the loop, and what the end of it means as an exit code. Ctrl-C ends the wai
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -17,10 +17,13 @@ from jupyter_tasks.cli.progress import Progress
 from jupyter_tasks.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from jupyter_tasks.models import Event, Task
+    from jupyter_tasks.models import Event, Message, Task
     from jupyter_tasks.notebook.client import Client
 
 __all__ = ["follow", "going_on", "outcome"]
+
+
+_LAST_WORDS = 0.5  # seconds
 
 
 @contextmanager
@@ -39,24 +42,57 @@ def follow(client: Client, task: Task) -> Task:
     from jupyter_tasks import models
     from jupyter_tasks.notebook.client import settled
 
-    progress = Progress(task.created_at)
-    talk = Talk(progress.say)
-    place = task.queue_position
-    if place:
-        progress.say(f"Waiting for {place} other task{'s' if place > 1 else ''} first.")
+    show = _Show(task)
     with going_on(task), closing(client.watch(task.id, after=task.last_event_id)) as seen:
         current, _ = next(seen)
         for current, event in seen:
-            if event is not None and event.type == models.EventType.build_log:
-                progress.heard(models.BuildLogEntry.model_validate(event.data.get("entry")))
-            elif event is not None and event.type == models.EventType.message:
-                talk.heard(models.Message.model_validate(event.data.get("message")))
+            show.event(event)
             # the task may be further than the events: go on until they say so too, else a quick failure has no log
             if settled(current) and (event is None or _says_settled(event)):
                 break
-        progress.end(well=current.status == models.TaskStatus.active)
-        talk.end(client.messages(task.id) if current.status == models.TaskStatus.active else ())
+    with going_on(task):
+        active = current.status == models.TaskStatus.active
+        if active:  # a report comes straight from the agent, its last words by way of the terminal
+            with suppress(TimeoutError), closing(client.watch(task.id, after=show.seen, timeout=_LAST_WORDS)) as seen:
+                for _, event in seen:
+                    show.event(event)
+        show.end(client.messages(task.id) if active else (), well=active)
     return current
+
+
+class _Show:
+    """Build first, then talk: messages that come while stages are at work wait for these."""
+
+    def __init__(self, task: Task) -> None:
+        self.seen = task.last_event_id
+        self._progress = Progress(task.created_at)
+        self._talk = Talk(self._progress.say)
+        self._held: list[Message] = []
+        if task.queue_position:
+            self._progress.say(f"Waiting for other tasks: place {task.queue_position} in the queue.")
+
+    def event(self, event: Event | None) -> None:
+        from jupyter_tasks import models
+
+        if event is None:
+            return
+        self.seen = event.id
+        if event.type == models.EventType.build_log:
+            self._progress.heard(models.BuildLogEntry.model_validate(event.data.get("entry")))
+        elif event.type == models.EventType.message:
+            self._held.append(models.Message.model_validate(event.data.get("message")))
+        if self._progress.over:
+            self._release()
+
+    def end(self, messages: Sequence[Message], *, well: bool) -> None:
+        self._progress.end(well=well)
+        self._release()
+        self._talk.end(messages)
+
+    def _release(self) -> None:
+        for message in self._held:
+            self._talk.heard(message)
+        self._held.clear()
 
 
 def _says_settled(event: Event) -> bool:
