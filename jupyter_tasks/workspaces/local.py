@@ -7,7 +7,6 @@ the background here: bounds are watched by ``wait``, which the engine calls for 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -36,7 +35,7 @@ from jupyter_tasks.workspaces.provisioner import (
     WorkspaceRef,
     WorkspaceUsage,
 )
-from jupyter_tasks.workspaces.sandbox import NOT_LINUX, Bubblewrap, Failure, SandboxProbe
+from jupyter_tasks.workspaces.sandbox import Bubblewrap, Failure, SandboxProbe, unsupported
 
 __all__ = ["LocalProvisioner"]
 
@@ -226,8 +225,8 @@ class LocalProvisioner(Configurable):
     def _isolation(ref: WorkspaceRef, found: Bubblewrap | Failure | None) -> Isolation:
         if isinstance(found, Bubblewrap):
             return Isolation(kind="bubblewrap")
-        if sys.platform != "linux":  # processes are told apart by /proc and pidfds
-            raise (found or NOT_LINUX).error()
+        if (nothing := unsupported()) is not None:
+            raise nothing.error()
         if found is None:
             return Isolation(kind="none", reason="Isolation is turned off by a setting of this machine.")
         if ref.allow_unisolated:

@@ -21,7 +21,7 @@ from types import TracebackType
 from jupyter_tasks.errors import WorkspaceFailed
 from jupyter_tasks.workspaces.limits import apply_priority
 from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder
-from jupyter_tasks.workspaces.processes import ProcessIdentity, end, holders, identify, pid_namespace, reap
+from jupyter_tasks.workspaces.processes import ProcessIdentity, adopt, end, holders, identify, pid_namespace, reap
 from jupyter_tasks.workspaces.sandbox_seccomp import seccomp_program
 
 __all__ = ["Started", "launch_plain", "launch_sandboxed"]
@@ -204,6 +204,7 @@ def _spawn(
     finally:
         os.close(log)
     process.returncode = 0  # it outlives us and is collected by its pid: Popen must neither wait nor warn
+    adopt(process.pid)
     return process.pid
 
 

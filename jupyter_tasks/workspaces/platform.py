@@ -21,7 +21,7 @@ from jupyter_tasks import places
 from jupyter_tasks.errors import TasksError
 from jupyter_tasks.workspaces.limits import readable_bytes
 from jupyter_tasks.workspaces.limits_cgroup import delegated
-from jupyter_tasks.workspaces.sandbox import OFF_SETTING, Bubblewrap, Failure, candidates, try_bwrap
+from jupyter_tasks.workspaces.sandbox import OFF_SETTING, Bubblewrap, Failure, candidates, try_bwrap, unsupported
 
 __all__ = ["Check", "checks"]
 
@@ -61,9 +61,10 @@ def checks() -> list[Check]:
 
 def _system() -> Check:
     detail = f"{platform.system()} {platform.release()} on {platform.machine()}"
-    if sys.platform == "linux":
+    nothing = unsupported()
+    if nothing is None:
         return Check("system", True, detail)
-    return Check("system", False, detail, "Local workspaces need Linux; elsewhere use the docker provisioner.")
+    return Check("system", False, f"{detail}: {nothing.cause}", nothing.remedy)
 
 
 def _python() -> Check:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from jupyter_tasks.workspaces.processes_pidfd import pidfd_kill, pidfd_open
+
 __all__ = [
     "ProcessIdentity",
+    "adopt",
     "alive",
     "boot_id",
     "descendants",
@@ -92,7 +94,7 @@ def open_pidfd(identity: ProcessIdentity) -> int | None:
     The caller closes it.
     """
     try:
-        fd = os.pidfd_open(identity.pid)
+        fd = pidfd_open(identity.pid)
     except (ProcessLookupError, PermissionError):
         return None
     if alive(identity):  # looked at after opening: from here on the descriptor cannot mean another process
@@ -111,7 +113,7 @@ def end(identity: ProcessIdentity, *, timeout: float) -> bool:
         return True
     try:
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            pidfd_kill(fd)
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         return bool(poll.poll(timeout * 1000))
@@ -119,15 +121,28 @@ def end(identity: ProcessIdentity, *, timeout: float) -> bool:
         os.close(fd)
 
 
+_CHILDREN: set[int] = set()
+"""Children of this very process that nobody else collects. A pid in a record may be another child's by now."""
+
+
+def adopt(pid: int) -> None:
+    """Remember a child of ours, so that ``reap`` collects it."""
+    _CHILDREN.add(pid)
+
+
 def reap(pid: int, *, timeout: float) -> int | None:
-    """Collect our own child ``pid``; its exit code (negative: the signal), None when it is not ours or not over yet."""
+    """Collect the adopted child ``pid``: its exit code (negative: the signal), None when not ours or not over yet."""
+    if pid not in _CHILDREN:
+        return None
     deadline = time.monotonic() + timeout
     while True:
         try:
             found, status = os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:
+            _CHILDREN.discard(pid)
             return None
         if found == pid:
+            _CHILDREN.discard(pid)
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() >= deadline:
             return None

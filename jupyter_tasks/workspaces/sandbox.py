@@ -17,10 +17,10 @@ from pathlib import Path
 
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import SandboxUnavailable
+from jupyter_tasks.workspaces.processes_pidfd import available
 
 __all__ = [
     "NAMESPACES",
-    "NOT_LINUX",
     "OFF_SETTING",
     "Bubblewrap",
     "Failure",
@@ -28,6 +28,7 @@ __all__ = [
     "candidates",
     "diagnose",
     "try_bwrap",
+    "unsupported",
 ]
 
 OFF_SETTING = 'c.LocalProvisioner.sandbox = "off"'
@@ -73,9 +74,15 @@ class Failure:
         )
 
 
-NOT_LINUX = Failure(
-    f"local workspaces need Linux and this is {sys.platform}.", "Use the docker provisioner, or a Linux machine."
-)
+def unsupported() -> Failure | None:
+    """Why no local workspace can run here, isolated or not; None where one can."""
+    if sys.platform != "linux":
+        cause = f"local workspaces need Linux and this is {sys.platform}."
+        return Failure(cause, "Use the docker provisioner, or a Linux machine.")
+    if not available():
+        cause = f"local workspaces need Linux 5.3 or newer and this is {os.uname().release}."
+        return Failure(cause, "Use the docker provisioner, or a newer kernel.")
+    return None
 
 
 def candidates() -> list[tuple[Path, bool]]:
@@ -210,8 +217,8 @@ class SandboxProbe:
 
     @staticmethod
     def _look() -> Bubblewrap | Failure:
-        if sys.platform != "linux":
-            return NOT_LINUX
+        if (nothing := unsupported()) is not None:
+            return nothing
         failure: Failure | None = None
         for path, bundled in candidates():
             tried = try_bwrap(path, bundled)

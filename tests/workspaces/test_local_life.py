@@ -222,7 +222,10 @@ def test_caller_who_is_not_root(short: Path) -> None:
         "  local = LocalProvisioner(state=places/'s', links=places/'l')\n"
         "  run = await local.start(ref(), plan(), silent)\n"
         "  ran = await execute(run, 'sh', '-c', 'id -u; touch ~/mine; echo x > /dev/null && stat -c %u ~/mine')\n"
-        "  print(os.geteuid(), run.isolation.kind, *ran.out.split())\n"
+        "  before = (await local.usage('w1')).memory\n"
+        "  await execute(run, 'dd', 'if=/dev/zero', 'of=/dev/shm/f', 'bs=1M', 'count=8')\n"
+        "  grown = (await local.usage('w1')).memory - before\n"
+        "  print(os.geteuid(), run.isolation.kind, *ran.out.split(), before > 2 << 20, grown > 7 << 20)\n"
         "  await local.delete('w1', silent)\n"
         "anyio.run(main, pathlib.Path(sys.argv[1]))\n"
     )
@@ -232,4 +235,4 @@ def test_caller_who_is_not_root(short: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, env=env)
     assert done.returncode == 0, done.stderr
     uid = os.geteuid() or 1000
-    assert done.stdout.split() == [str(uid), "bubblewrap", str(uid), str(uid)]
+    assert done.stdout.split() == [str(uid), "bubblewrap", str(uid), str(uid), "True", "True"]

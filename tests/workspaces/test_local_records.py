@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_tasks.workspaces import processes
+from jupyter_tasks.workspaces import processes, processes_pidfd
 from jupyter_tasks.workspaces.limits import Limits
 from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder
 from jupyter_tasks.workspaces.processes import ProcessIdentity
@@ -95,6 +95,36 @@ def test_end_kills_exactly_that_process() -> None:
     assert process.wait(5) == -signal.SIGKILL
     process.stdin.close()
     assert processes.end(found, timeout=1)
+
+
+def test_only_adopted_children_are_collected() -> None:
+    """A record may name a pid that is another child of ours by now: its exit code is not taken away."""
+    process = subprocess.Popen(["sh", "-c", "exit 3"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert processes.reap(process.pid, timeout=0) is None
+    assert process.wait(5) == 3
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 4"], {})
+    processes.adopt(pid)
+    assert processes.reap(pid, timeout=5) == 4
+    assert processes.reap(pid, timeout=0) is None
+
+
+def test_descriptors_by_number_alone() -> None:
+    """As where Python was built without them."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
+    fd = processes_pidfd.open_by_number(process.pid)
+    assert not os.get_inheritable(fd)
+    processes_pidfd.kill_by_number(fd)
+    assert process.wait(5) == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        processes_pidfd.kill_by_number(fd)
+    os.close(fd)
+    with pytest.raises(ProcessLookupError):
+        processes_pidfd.open_by_number(process.pid)
+    process.communicate()
+    assert processes_pidfd.available()
 
 
 def test_name_with_brackets_and_spaces(tmp_path: Path) -> None:
