@@ -77,6 +77,7 @@ def save_base(git_dir: Path, reader: TreeReader, now: datetime) -> None:
             json.dump({"tree": tree.hex(), "commit": commit.hex(), "files": names}, file)
             file.flush()
             os.fsync(file.fileno())
+        _lay_out(part, Base(tree, commit, files))
         part.rename(git_dir)
         _sync_directory(git_dir.parent)
     finally:
