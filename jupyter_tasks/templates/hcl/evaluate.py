@@ -7,6 +7,7 @@ templates. What a bare name means is the business of ``Names`` (a module instanc
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -102,13 +103,7 @@ def _apply(node: nodes.Binary, left: Value, scope: Scope) -> Value:
     at: nodes.Expression = node.left
     try:
         if node.operator in ("&&", "||"):
-            first = operations.logical(left)
-            if first is (node.operator == "||"):
-                return first
-            at = node.right
-            second = operations.logical(evaluate(node.right, scope))
-            decided = second is (node.operator == "||")
-            return second if decided or first is not UNKNOWN else UNKNOWN
+            return _logic(node, left, scope)
         right = evaluate(node.right, scope)
         if node.operator not in ("==", "!="):
             operations.numeric(left)
@@ -120,6 +115,27 @@ def _apply(node: nodes.Binary, left: Value, scope: Scope) -> Value:
         ) from None
     except operations.ArithmeticProblem as problem:
         raise scope.place(node).error("Operation failed", str(problem)) from None
+
+
+def _logic(node: nodes.Binary, left: Value, scope: Scope) -> Value:
+    """Short-circuit: the right side counts only where the left does not decide. In ``&&`` null is as good as false."""
+    deciding = node.operator == "||"
+    if left is None and not deciding:
+        return False
+    first = None if left is None else operations.logical(left)
+    if first is deciding:
+        return first
+    right = evaluate(node.right, scope)
+    if right is None and not deciding:
+        return False
+    try:
+        second = operations.logical(right)
+    except ConversionError as problem:
+        detail = f'Unsuitable value for the operand of "{node.operator}": {problem}.'
+        raise scope.place(node.right).error("Invalid operand", detail) from None
+    if first is None and second is not True:
+        raise scope.place(node.left).error("Invalid operand", 'The operand of "||" must not be null.')
+    return second if second is deciding or first is not UNKNOWN else UNKNOWN
 
 
 def _conditional(node: nodes.Conditional, scope: Scope) -> Value:
@@ -283,6 +299,9 @@ def _as_text(value: Value, node: nodes.Expression, scope: Scope) -> str:
 
 
 def _bounded(text: str, node: nodes.Expression, scope: Scope) -> str:
+    """The text as every string is: composed (NFC), and counted against the bound."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
     scope.budget.text -= len(text)
     if scope.budget.text < 0:
         raise scope.place(node).error("Template makes too much text", f"More than {MAX_TEXT} characters.")

@@ -9,6 +9,7 @@ then literals in a row become one.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def quoted(parser: ExpressionParser) -> Expression:
     """The string that begins at the quote at hand; leaves the token after it at hand."""
     start, at = parser.start, parser.end
     plain = _PLAIN.match(parser.text, at)
-    if plain and parser.text.startswith('"', plain.end()):
+    if plain and plain[0].isascii() and parser.text.startswith('"', plain.end()):
         parser.jump(plain.end() + 1)
         return Literal(start, plain.end() + 1, plain[0])
     reader = _Reader(parser, None, start)
@@ -147,6 +148,8 @@ class _Reader:
         return Template(start, end, tuple(items))
 
     def _literal(self, raw: str, at: int) -> str:
+        if not raw.isascii():
+            raw = unicodedata.normalize("NFC", raw)
         if self.end is not None:
             return _DOUBLED.sub(lambda m: m[0][0], raw) if "{" in raw else raw
         if "\\" not in raw and "{" not in raw:

@@ -31,6 +31,12 @@ def _sequence(value: Value, argument: int = 0) -> tuple[Value, ...]:
     return value
 
 
+def _ordered(value: Value, argument: int) -> tuple[Value, ...]:
+    if isinstance(value, SetValue):
+        raise FunctionProblem("a set has no order; use tolist first.", argument)
+    return _sequence(value, argument)
+
+
 def _mapping(value: Value, argument: int = 0) -> dict[str, Value]:
     if not isinstance(value, dict):
         raise FunctionProblem("argument must be a map or object.", argument)
@@ -61,7 +67,7 @@ def _length(value: Value) -> Value:
 
 @function("element", list=DYNAMIC, index=NUMBER)
 def _element(value: Value, index: int | Decimal) -> Value:
-    items, at = _sequence(value), _whole(index, 1)
+    items, at = _ordered(value, 0), _whole(index, 1)
     if not items:
         raise FunctionProblem("cannot use element function with an empty list.", 0)
     return items[at % len(items)]
@@ -77,19 +83,14 @@ def _index(value: Value, wanted: Value) -> Value:
 
 @function("contains", list=DYNAMIC, value=DYNAMIC)
 def _contains(value: Value, wanted: Value) -> Value:
-    items = _sequence(value)
-    try:
-        *unified, target = unify_values([*items, wanted])
-    except ConversionError:
-        unified, target = list(items), wanted
-    return any(equal(item, target) is True for item in unified)
+    return any(equal(item, wanted) is True for item in _sequence(value))
 
 
 @function("concat", _variadic=True, seqs=DYNAMIC)
 def _concat(*values: Value) -> Value:
     if not values:
         raise FunctionProblem("at least one argument is required.")
-    items = [item for at, value in enumerate(values) for item in _sequence(value, at)]
+    items = [item for at, value in enumerate(values) for item in _ordered(value, at)]
     if any(isinstance(value, TupleValue) for value in values):
         return TupleValue(items)
     return _unified(items)
@@ -155,6 +156,8 @@ def _reverse(value: Value) -> Value:
 
 @function("sort", list=_STRINGS)
 def _sort(items: tuple[str, ...]) -> Value:
+    if None in items:
+        raise FunctionProblem("elements must not be null.", 0)
     return ListValue(sorted(items))
 
 
@@ -253,6 +256,8 @@ def _zipmap(keys: tuple[str, ...], values: Value) -> Value:
     items = _sequence(values, 1)
     if len(keys) != len(items):
         raise FunctionProblem(f"number of keys ({len(keys)}) does not match number of values ({len(items)}).")
+    if None in keys:
+        raise FunctionProblem("keys must not be null.", 0)
     pairs = sorted(dict(zip(keys, items, strict=True)).items())
     return MapValue(pairs) if isinstance(values, ListValue) else ObjectValue(pairs)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from decimal import Decimal
 from itertools import count
@@ -51,7 +50,7 @@ def _apply(pattern: str, values: tuple[Value, ...]) -> str:
             raise FunctionProblem(f"a width of more than {_MAX_WIDTH} is not supported.", 0)
         used.add(at)
         text = _verb(letter, flags, precision, values[at], at)
-        return _pad(text, flags, int(width or 0), letter in "bdoxXeEfgGv" and is_number(values[at]))
+        return text if letter == "t" else _pad(text, flags, int(width or 0))
 
     result = _VERB.sub(verb, pattern)
     if values and max(used, default=-1) < len(values) - 1 and "[" not in pattern:
@@ -79,13 +78,15 @@ def _verb(letter: str, flags: str, precision: str | None, value: Value, at: int)
     if letter in "sq":
         text = str(_as(STRING, value, letter, at))
         text = text if precision is None else text[: int(precision or 0)]
-        return json.dumps(text, ensure_ascii=False) if letter == "q" else text
+        return json_text(text) if letter == "q" else text
     if letter not in "bdoxXeEfgG":
         raise FunctionProblem(f"unsupported format verb {letter!r}.", 0)
     amount = _as(NUMBER, value, letter, at)
     assert isinstance(amount, (int, Decimal))  # noqa: S101 - _as(NUMBER) returns nothing else
     sign = "+" if "+" in flags else " " if " " in flags else ""
     if letter in "bdoxX":
+        if not isinstance(amount, int):
+            raise FunctionProblem(f"unsupported value for %{letter}: an integer is required.", at + 1)
         return format(int(amount), f"{sign}{letter}")
     if letter in "gG" and precision is None:
         return _shortest(amount, sign, letter)
@@ -108,9 +109,9 @@ def _shortest(amount: int | Decimal, sign: str, letter: str) -> str:
     return sign + text if sign and not text.startswith("-") else text
 
 
-def _pad(text: str, flags: str, width: int, is_amount: bool) -> str:
+def _pad(text: str, flags: str, width: int) -> str:
     if "-" in flags:
         return text.ljust(width)
-    if "0" in flags and is_amount:
+    if "0" in flags:
         return text.zfill(width)
     return text.rjust(width)

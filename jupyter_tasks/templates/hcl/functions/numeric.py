@@ -73,7 +73,7 @@ def _float(work: Callable[[], float]) -> Value:
 
 @function("parseint", number=DYNAMIC, base=NUMBER)
 def _parseint(value: Value, base: Number) -> Value:
-    text = str(value) if is_number(value) else value
+    text = value
     if not isinstance(text, str):
         raise FunctionProblem("first argument must be a string.", 0)
     if not isinstance(base, int) or not 2 <= base <= 62:

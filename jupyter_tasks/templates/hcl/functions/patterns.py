@@ -8,11 +8,12 @@ stands inside a repeat only sees short text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem
 
-__all__ = ["compile_pattern", "expand", "guarded"]
+__all__ = ["compile_pattern", "expand", "guarded", "matches", "replace"]
 
 _LONGEST_TEXT = 256 * 1024
 _LONGEST_FOR_NESTED = 64
@@ -24,7 +25,7 @@ _CLASSES = {
 }  # fmt: skip
 _TOKEN = re.compile(
     r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\x\{(?P<hex>[0-9A-Fa-f]+)\}|\\(?P<escape>.)|\[:(?P<class>\^?\w+):\]"
-    r"|\(\?(?P<flags>[imsU]+)(?P<close>[):])|\(\?<(?P<name>[A-Za-z_]\w*)>|(?P<dollar>\$)|(?P<other>.)",
+    r"|\(\?(?P<flags>[imsU]+)(?P<close>[):])|\(\?<(?P<name>[A-Za-z_]\w*)>|(?P<dollar>\$)|(?P<brace>\{(?!\d+(?:,\d*)?\}))|(?P<other>.)",
     re.DOTALL,
 )
 
@@ -75,6 +76,8 @@ def _translate(pattern: str, multiline: bool) -> str:
             text = f"(?P<{found['name']}>" if not inside else text
         elif kind == "dollar":
             text = "$" if inside or multiline else r"\Z"
+        elif kind == "brace":
+            text = r"\{"
         elif text == "[":
             text, inside = (r"\[" if inside else "["), True
         elif text == "]":
@@ -91,6 +94,24 @@ def guarded(pattern: re.Pattern[str], text: str) -> re.Pattern[str]:
     if len(text) > _LONGEST_TEXT:
         raise FunctionProblem(f"the text has more than {_LONGEST_TEXT} characters.")
     return pattern
+
+
+def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Every match as Go counts them: an empty one right behind another is none."""
+    last = -1
+    for found in pattern.finditer(text):
+        if found.end() != found.start() or found.start() != last:
+            yield found
+        last = found.end()
+
+
+def replace(pattern: re.Pattern[str], new: str, text: str) -> str:
+    """``text`` with every match replaced by what ``new`` makes of it."""
+    made, at = [], 0
+    for found in matches(pattern, text):
+        made += [text[at : found.start()], expand(new, found)]
+        at = found.end()
+    return "".join([*made, text[at:]])
 
 
 _REFERENCE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))", re.ASCII)

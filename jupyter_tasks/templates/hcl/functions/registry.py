@@ -125,6 +125,7 @@ def call(target: Function, values: list[Value], context: FunctionContext) -> Val
         unknown = unknown or has_unknown(value)
     if unknown and not target.sees_unknown:
         return UNKNOWN
-    if target.with_context:
-        return target.body(context, *arguments)
-    return target.body(*arguments)
+    try:
+        return target.body(context, *arguments) if target.with_context else target.body(*arguments)
+    except ConversionError as problem:
+        raise FunctionProblem(f"{problem}.") from None

@@ -55,7 +55,7 @@ def _upper(text: str) -> Value:
 
 @function("title", str=STRING)
 def _title(text: str) -> Value:
-    return re.sub(r"(?<![\w'])\w", lambda found: _by_letter(found[0], True), text)
+    return re.sub(r"(?<!\w)\w", lambda found: _by_letter(found[0], True), text)
 
 
 @function("trimspace", str=STRING)
@@ -131,9 +131,7 @@ def _substr(text: str, offset: int | Decimal, length: int | Decimal) -> Value:
         raise FunctionProblem("offset and length must be whole numbers.", 1)
     letters = graphemes(text)
     if offset < 0:
-        offset += len(letters)
-        if offset < 0:
-            return ""
+        offset = max(0, offset + len(letters))
     end = len(letters) if length < 0 else offset + length
     return "".join(letters[offset:end])
 
@@ -142,7 +140,7 @@ def _substr(text: str, offset: int | Decimal, length: int | Decimal) -> Value:
 def _replace(text: str, wanted: str, new: str) -> Value:
     if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
         pattern = patterns.guarded(patterns.compile_pattern(wanted[1:-1]), text)
-        return pattern.sub(lambda found: patterns.expand(new, found), text)
+        return patterns.replace(pattern, new, text)
     if not wanted and len(text) > 100_000:
         raise FunctionProblem("the text is too long.", 0)
     return text.replace(wanted, new)
@@ -159,7 +157,7 @@ def _regex(pattern: str, text: str) -> Value:
 @function("regexall", pattern=STRING, string=STRING)
 def _regexall(pattern: str, text: str) -> Value:
     compiled = patterns.guarded(patterns.compile_pattern(pattern), text)
-    return ListValue(_captures(found) for found in compiled.finditer(text))
+    return ListValue(_captures(found) for found in patterns.matches(compiled, text))
 
 
 def _captures(found: re.Match[str]) -> Value:
