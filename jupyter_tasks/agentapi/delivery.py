@@ -75,6 +75,8 @@ class _Item:
     done: anyio.Event = field(default_factory=anyio.Event)
     error: TasksError | None = None
     begun: bool = False
+    entered: bool = False
+    """Enter was typed, and it is no message yet."""
     waiters: int = 0
 
 
@@ -124,10 +126,16 @@ class Delivery:
             raise item.error
 
     def end(self, error: TasksError) -> None:
-        """Nothing will be typed any more: everything that waits, and what comes, fails with ``error``."""
+        """Nothing will be typed any more: what waits, and what comes, fails with ``error``.
+
+        A message whose Enter was typed counts as taken: that the agent ended is its reaction.
+        """
         self._over = error
-        while self._queue:
-            self._finish(self._queue[0], error)
+        for item in tuple(self._queue):
+            if item.entered:
+                self._commit(item)
+            elif not item.begun:
+                self._finish(item, error)
         self._pulse.beat()
 
     async def run(self) -> None:
@@ -157,14 +165,23 @@ class Delivery:
         target = self._target
         target.begin()
         await self._paste(item)
-        await self._press_enter(item)
         if self._over is not None:
             raise self._over
-        target.commit(item.text, item.origin)
+        await self._press_enter(item)
+        self._commit(item)
+
+    def _commit(self, item: _Item) -> None:
+        if item.entered:
+            item.entered = False
+            self._target.commit(item.text, item.origin)
 
     async def _paste(self, item: _Item) -> None:
         before = self._target.changes
-        await put(self._write, _WAKE + _PASTE_ON + item.text.encode() + _PASTE_OFF, f"{item.key}/text", self._clock)
+        new = await put(
+            self._write, _WAKE + _PASTE_ON + item.text.encode() + _PASTE_OFF, f"{item.key}/text", self._clock
+        )
+        if not new:
+            return  # typed before the engine was restarted
         end = self._clock.monotonic() + ECHO_TIMEOUT
         if not await self._pulse.until(lambda: self._target.changes != before, ECHO_TIMEOUT):
             return  # an agent that echoes nothing
@@ -179,6 +196,7 @@ class Delivery:
         tries = 0
         while self._clock.monotonic() < end:
             before = self._target.changes
+            item.entered = True
             new = await put(self._write, b"\r", f"{item.key}/enter/{tries}", self._clock)
             if not new and not tries:
                 return  # typed before the engine was restarted

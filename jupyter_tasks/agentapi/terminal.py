@@ -1,8 +1,8 @@
 """``Conversation`` over an agent's terminal.
 
-Owns the order of things: when the screen is looked at, the agent's readiness, its status, what is told to whom. The
-bytes are fed by whoever holds the link; ``transcript`` makes the messages, ``delivery`` types, ``signals`` weighs the
-evidence, ``formats`` knows each agent.
+Owns the order of things: when the screen is looked at, the agent's readiness, when it takes input. The bytes are fed by
+whoever holds the link; ``transcript`` makes the messages, ``delivery`` types, ``board`` tells the state (which
+``signals`` weighs), ``formats`` knows each agent.
 
 How a reply is found: the screen as it was before a message was typed is the anchor; the reply is what the screen shows
 after it (``diff``), without the user's echo and the input box. It is looked at only when bytes arrived, and once more
@@ -19,19 +19,19 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import anyio
 
+from jupyter_tasks.agentapi.board import Board
 from jupyter_tasks.agentapi.conversation import Listener, Listeners, Origin, Status
 from jupyter_tasks.agentapi.delivery import Delivery, Write, put
 from jupyter_tasks.agentapi.diff import trim_end
 from jupyter_tasks.agentapi.emulator import Emulator
-from jupyter_tasks.agentapi.formats.base import Format, menu
-from jupyter_tasks.agentapi.messages import Attention, Message, Option
+from jupyter_tasks.agentapi.formats.base import Format
+from jupyter_tasks.agentapi.messages import Attention, Message
 from jupyter_tasks.agentapi.pulse import Pulse
-from jupyter_tasks.agentapi.signals import Evidence, Signals, State, plain
+from jupyter_tasks.agentapi.signals import Evidence, State
 from jupyter_tasks.agentapi.transcript import Anchor, Transcript
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import AgentError, LinkError
@@ -83,7 +83,8 @@ class TerminalConversation:
         self._format, self._emulator, self._clock, self._write = format, emulator, clock, write
         self._listeners = Listeners(listener)
         self._pulse = Pulse(clock)
-        self._signals = Signals(clock)
+        self._board = Board(format, emulator, clock, self._listeners)
+        self._signals = self._board.signals
         self._delivery = Delivery(self, write, self._pulse, clock, format.settle)
         self._stability = stability
         self.changes = 0
@@ -95,16 +96,13 @@ class TerminalConversation:
         self._pending: tuple[Anchor, int, datetime] | None = None
         self._lines: list[str] = []
         self._cursor = emulator.cursor
-        self._typing = self._closed = self._forced = False
+        self._typing = self._closed = self._crashed = self._forced = False
         self._dirty_since: float | None = None
         started = clock.monotonic()
         self._fed_at = self._changed_at = started
         self._snapshot_at = float("-inf")
         self._ready_by = started + ready_timeout
         self._replies: deque[tuple[bytes, str]] = deque()
-        self._evidence = self._signals.decide()
-        self._status: Status = "running"
-        self._attention: Attention | None = None
         if initial_prompt and initial_prompt.strip() and not prompt_sent:
             self._delivery.add(initial_prompt, "prompt", "prompt")
 
@@ -116,15 +114,15 @@ class TerminalConversation:
 
     @property
     def status(self) -> Status:
-        return self._status
+        return self._board.status
 
     @property
     def state(self) -> Evidence:
-        return self._evidence
+        return self._board.evidence
 
     @property
     def attention(self) -> Attention | None:
-        return self._attention
+        return self._board.attention
 
     @property
     def ready(self) -> bool:
@@ -145,6 +143,11 @@ class TerminalConversation:
             "frozen": self._transcript.frozen,
         }
 
+    @property
+    def _live(self) -> bool:
+        """Whether what was known before is drawn again, so that what comes is new."""
+        return self._offset >= self._live_from
+
     # ---------------------------------------------------------------- what is heard
 
     def feed(self, data: bytes) -> None:
@@ -163,8 +166,8 @@ class TerminalConversation:
         replies, heard = self._emulator.take_replies(), self._emulator.take_signals()
         for payload in heard:
             self._signals.program_status(payload)
-        self._look_at_title()
-        if self._offset < self._live_from:
+        self._board.look_at_title()
+        if not self._live:
             return
         if replies and self._offset > self._live_from and len(self._replies) < _MAX_REPLIES:
             self._replies.append((replies, f"reply/{self._offset}"))
@@ -185,8 +188,8 @@ class TerminalConversation:
         """See ``Conversation``."""
         if self._closed:
             return
-        self._snapshot(crashed=exit_code != 0)
-        self._closed = True
+        self._closed, self._crashed = True, exit_code != 0
+        self._snapshot()
         self._signals.exited(exit_code)
         self._delivery.end(
             AgentError("The agent has ended: it takes no message.", hint="Resume the task to start it again.")
@@ -221,7 +224,7 @@ class TerminalConversation:
 
     async def interrupt(self) -> bool:
         """See ``Conversation``."""
-        if self._closed or not self._ready or self._evidence.at_rest:
+        if self._closed or not self._ready or self.state.at_rest:
             return False
         await self.raw(self._format.interrupt, f"interrupt/{uuid.uuid4().hex}")
         return True
@@ -251,7 +254,7 @@ class TerminalConversation:
 
     def _next_moment(self) -> float | None:
         """When something is to be decided though nothing happens; None: never."""
-        if self._closed or self._offset < self._live_from:
+        if self._closed or not self._live:
             return None
         moments = [self._signals.next_change()]
         if self._dirty_since is not None:
@@ -263,7 +266,7 @@ class TerminalConversation:
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _tick(self) -> None:
-        if self._closed or self._offset < self._live_from:
+        if self._closed or not self._live:
             return
         now = self._clock.monotonic()
         due = self._dirty_since is not None and now >= max(
@@ -278,7 +281,7 @@ class TerminalConversation:
             self._signals.observe("stability", "idle")
         self._decide()
 
-    def _snapshot(self, *, crashed: bool = False) -> None:
+    def _snapshot(self) -> None:
         """Look at the screen: is it another one, does it show readiness, what does it add to the message?"""
         self._snapshot_at = self._clock.monotonic()
         self._dirty_since = None
@@ -287,20 +290,16 @@ class TerminalConversation:
             self._cursor = cursor
             self.changes += 1
             self._pulse.beat()
-        if lines == self._lines and not crashed:
+        if lines == self._lines and not self._crashed:
             return
         self._lines = lines
         self._changed_at = self._fed_at
         self._signals.observe("stability", "working")
         rows = self._emulator.rows()
-        marker = self._format.marker_rule(rows)
-        if marker is None:
-            self._signals.observe("marker", None)
-        else:
-            self._signals.observe("marker", marker.state, marker.kind if marker.state == "blocked" else None)
+        self._board.look_at_rows(rows)
         if not self._ready and self._format.ready(rows):
             self._become_ready()
-        message = None if self._typing else self._transcript.look(lines, self._clock.now(), crashed=crashed)
+        message = None if self._typing else self._transcript.look(lines, self._clock.now(), crashed=self._crashed)
         if message is not None:
             self._listeners.on_message(message)
 
@@ -309,58 +308,34 @@ class TerminalConversation:
         self._listeners.on_ready()
         self._pulse.beat()
 
-    def _look_at_title(self) -> None:
-        rule = self._format.title_rule(self._emulator.title)
-        if rule is None:
-            self._signals.observe("title", None)
-        else:
-            self._signals.observe("title", rule.state, rule.kind if rule.state == "blocked" else None)
-
     def _decide(self) -> None:
-        """Weigh the evidence again and tell what changed."""
-        if self._offset < self._live_from:
+        """Weigh the evidence again and tell what changed: what was said before that it is said and done."""
+        if not self._live:
             return
-        evidence = self._signals.decide()
-        if not self._ready and evidence.source == "osc7501" and evidence.at_rest:
+        board = self._board
+        evidence = board.weigh(self._ready)
+        if board.is_news(evidence) and evidence.state != "working" and self._dirty_since is not None:
+            self._snapshot()
+            evidence = board.weigh(self._ready)
+        if not self._ready and evidence.source == "osc7501" and board.signals.decide().at_rest:
             self._become_ready()
-        if not self._ready and evidence.at_rest and evidence.source != "exit":
-            evidence = replace(evidence, state="working")
-        if _gist(evidence) != _gist(self._evidence):
-            self._evidence = evidence
-            self._listeners.on_evidence(evidence)
+            evidence = board.weigh(self._ready)
+        if board.tell(evidence, busy=self._typing or self._delivery.busy, closed=self._closed):
             self._pulse.beat()
-        waits = evidence.at_rest or evidence.state == "blocked"
-        busy = self._typing or (self._delivery.busy and evidence.state != "blocked")
-        status: Status = "stable" if self._closed or (waits and not busy) else "running"
-        attention = self._attention_of(evidence)
-        if attention != self._attention:
-            self._attention = attention
-            self._listeners.on_attention(attention)
-        if status != self._status:
-            self._status = status
-            self._listeners.on_status(status)
-
-    def _attention_of(self, evidence: Evidence) -> Attention | None:
-        if evidence.state != "blocked":
-            return None
-        question, options = menu(self._emulator.rows())
-        text = evidence.text or plain(question) or "The agent waits for your answer."
-        choices = tuple(Option(number, plain(label, 200)) for number, label in options)
-        return Attention(evidence.kind or "permission", text, choices, evidence.since)
 
     # ---------------------------------------------------------------- what ``delivery`` asks (its ``Target``)
 
     def takes_input(self) -> bool:
         """Whether a message may be typed now. An agent that was never seen to rest is driven after its timeout."""
-        if self._closed or not self._ready or self._offset < self._live_from:
+        if self._closed or not self._ready or not self._live:
             return False
-        if self._evidence.state == "blocked":
-            return self._evidence.kind == "question"
-        return self._evidence.at_rest or (self._forced and self._anchor_at == _NO_ANCHOR)
+        if self.state.state == "blocked":
+            return self.state.kind == "question"
+        return self.state.at_rest or (self._forced and self._anchor_at == _NO_ANCHOR)
 
     def working(self) -> bool:
         """Whether a source stronger than the screen says that the agent works."""
-        return self._evidence.state == "working" and self._evidence.source in ("osc7501", "title", "acp")
+        return self.state.state == "working" and self.state.source in ("osc7501", "title", "acp")
 
     def begin(self) -> None:
         """Typing begins: the screen as it is becomes the anchor if the agent takes the message."""
@@ -385,17 +360,13 @@ class TerminalConversation:
         if origin == "prompt":
             self._listeners.on_prompt_sent()
         self._lines = []  # look again: the reaction belongs to the reply
-        self._dirty_since = self._clock.monotonic()
+        self._snapshot()
 
     def abandon(self) -> None:
         """The agent did not react."""
         self._pending, self._typing = None, False
         self._listeners.on_error("The agent did not take the message.")
         self._decide()
-
-
-def _gist(evidence: Evidence) -> tuple[object, ...]:
-    return (evidence.state, evidence.source, evidence.kind, evidence.text, evidence.uri)
 
 
 def _restored(checkpoint: Mapping[str, object] | None, offset: int) -> tuple[int, int, bool, bool]:

@@ -58,13 +58,15 @@ def _lines() -> Iterator[str]:
                     return
                 if byte in (8, 127):
                     del line[-1:]
+                    _write("\b \b")
                 elif byte == 13 and not inside:
                     text = line.decode("utf-8", "replace")
-                    _write(text + "\n")
+                    _write("\n")
                     line.clear()
                     yield text
                 else:
                     line.append(byte)
+                    os.write(1, b"\r\n" if byte in (10, 13) else bytes([byte]))
 
 
 def _play(step: dict[str, Any]) -> None:

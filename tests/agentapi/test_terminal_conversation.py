@@ -466,3 +466,42 @@ async def test_a_full_screen_program_with_its_box_at_the_bottom(clock: FakeClock
         await clock.advance(3)
         assert conversation.status == "stable"
         assert texts(conversation.messages)[1:] == [("user", "fix it"), ("agent", "● Fixed.")]
+
+
+async def test_rest_is_told_after_the_last_words(clock: FakeClock) -> None:
+    """Whoever waits for "stable" and then reads must find the whole reply."""
+    agent = Agent(lambda text: None)
+    async with talking(agent, clock) as (conversation, heard), anyio.create_task_group() as group:
+        agent.show("hi\n> \x1b]7501;state=idle\x1b\\")
+        await clock.advance(1)
+        group.start_soon(lambda: conversation.send("go", key="k"))
+        await clock.advance(1)
+        seen: list[str] = []
+        heard.on_status = lambda status: seen.append(conversation.messages[-1].text)  # type: ignore[method-assign]
+        agent.show("\x1b]7501;state=working\x1b\\part")
+        agent.show(" and the rest\n> \x1b]7501;state=idle\x1b\\")
+        assert seen == ["part and the rest"]
+
+
+async def test_what_was_typed_before_the_engine_died_is_not_typed_again(clock: FakeClock) -> None:
+    agent = Agent()
+    agent.keys = {"prompt/text", "prompt/enter/0"}
+    async with talking(agent, clock, initial_prompt="build it") as (conversation, heard):
+        agent.show("Hello.\n> build it\nDone.\n> ")
+        await clock.advance(10)
+        assert agent.writes == []
+        assert heard.words == ["ready", "prompt sent"]
+        assert ("user", "build it") in texts(conversation.messages)
+        await clock.advance(10)
+        assert conversation.status == "stable"
+
+
+async def test_only_enter_is_missing_after_the_engine_died(clock: FakeClock) -> None:
+    agent = Agent()
+    agent.keys, agent.typed = {"prompt/text"}, "build it"
+    async with talking(agent, clock, initial_prompt="build it") as (conversation, _):
+        agent.show("Hello.\n> build it")
+        await clock.advance(10)
+        assert agent.writes == [b"\r"]
+        assert agent.taken == ["build it"]
+        assert conversation.messages[-1].text == "You said build it."

@@ -1,0 +1,99 @@
+"""What is told about a terminal agent's state: evidence, AgentAPI's status, and what it waits for.
+
+Owns the reading of title and screen for signs of state, and the telling of changes, once each. Not the weighing
+(``signals``), nor when it is time to look (``terminal``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from jupyter_tasks.agentapi.conversation import Listener, Status
+from jupyter_tasks.agentapi.emulator import Emulator
+from jupyter_tasks.agentapi.formats.base import Format, Rule, menu
+from jupyter_tasks.agentapi.messages import Attention, Option
+from jupyter_tasks.agentapi.signals import Evidence, Signals, Source, plain
+from jupyter_tasks.clock import Clock
+
+__all__ = ["Board"]
+
+
+class Board:
+    """The state of one agent as others see it.
+
+    Args:
+        format: the agent's.
+        emulator: its terminal.
+        clock: time.
+        listener: is told what changes.
+    """
+
+    def __init__(self, format: Format, emulator: Emulator, clock: Clock, listener: Listener) -> None:  # noqa: A002
+        self._format, self._emulator, self._listener = format, emulator, listener
+        self.signals = Signals(clock)
+        self.evidence = self.signals.decide()
+        self.status: Status = "running"
+        self.attention: Attention | None = None
+
+    def look_at_title(self) -> None:
+        """Take what the window title says for evidence."""
+        self._observe("title", self._format.title_rule(self._emulator.title))
+
+    def look_at_rows(self, rows: Sequence[str]) -> None:
+        """Take what the foot of the screen says for evidence."""
+        self._observe("marker", self._format.marker_rule(rows))
+
+    def weigh(self, ready: bool) -> Evidence:
+        """The evidence as it is now. An agent that takes no input yet is not at rest, unless it has ended."""
+        evidence = self.signals.decide()
+        if not ready and evidence.at_rest and evidence.source != "exit":
+            return replace(evidence, state="working")
+        return evidence
+
+    def is_news(self, evidence: Evidence) -> bool:
+        """Whether this is not what was told last."""
+        return _gist(evidence) != _gist(self.evidence)
+
+    def tell(self, evidence: Evidence, *, busy: bool, closed: bool) -> bool:
+        """Tell what changed.
+
+        Args:
+            evidence: what ``weigh`` found.
+            busy: something is typed or waits to be.
+            closed: the agent has ended.
+
+        Returns: whether the evidence is news.
+        """
+        news = self.is_news(evidence)
+        if news:
+            self.evidence = evidence
+            self._listener.on_evidence(evidence)
+        attention = self._attention_of(evidence)
+        if attention != self.attention:
+            self.attention = attention
+            self._listener.on_attention(attention)
+        blocked = evidence.state == "blocked"
+        status: Status = "stable" if closed or blocked or (evidence.at_rest and not busy) else "running"
+        if status != self.status:
+            self.status = status
+            self._listener.on_status(status)
+        return news
+
+    def _observe(self, source: Source, rule: Rule | None) -> None:
+        if rule is None:
+            self.signals.observe(source, None)
+        else:
+            self.signals.observe(source, rule.state, rule.kind if rule.state == "blocked" else None)
+
+    def _attention_of(self, evidence: Evidence) -> Attention | None:
+        if evidence.state != "blocked":
+            return None
+        question, options = menu(self._emulator.rows())
+        text = evidence.text or plain(question) or "The agent waits for your answer."
+        choices = tuple(Option(number, plain(label, 200)) for number, label in options)
+        return Attention(evidence.kind or "permission", text, choices, evidence.since)
+
+
+def _gist(evidence: Evidence) -> tuple[object, ...]:
+    return (evidence.state, evidence.source, evidence.kind, evidence.text, evidence.uri)
