@@ -165,6 +165,7 @@ class Card {
     this.heard = [];
     this.doing = new Set();
     this.preview = null;
+    this.sticks = true; // the conversation shows its end until the reader scrolls up
     this.build(el);
     for (const [traits, update] of [
       ["task summary status since problem", () => this.header()],
@@ -176,6 +177,8 @@ class Card {
       update();
     }
     this.clock = setInterval(() => this.age(), 10_000);
+    this.sizes = new ResizeObserver(() => this.stick()); // a card is built before it is on the page
+    this.sizes.observe(this.list);
   }
 
   listen(event, call) {
@@ -185,6 +188,7 @@ class Card {
 
   close() {
     clearInterval(this.clock);
+    this.sizes.disconnect();
     for (const [event, call] of this.heard) this.model.off(event, call);
     this.hidePreview();
   }
@@ -207,6 +211,7 @@ class Card {
     this.isolation = h("span", { className: "jp-Tasks-badge jp-Tasks-warning", textContent: "not isolated" });
     this.reason = h("div", { className: "jp-Tasks-reason" });
     this.list = h("ol", { className: "jp-Tasks-messages", role: "log", tabIndex: 0, "aria-label": "Conversation" });
+    this.list.addEventListener("scroll", () => (this.sticks = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40));
     this.attention = h("div", { className: "jp-Tasks-attention", role: "group", "aria-label": "The agent needs you" });
     this.input = h("textarea", { rows: 2, placeholder: "Say something to the agent … (Ctrl+Enter sends)", "aria-label": "Message to the agent", oninput: () => this.controls() });
     this.input.addEventListener("keydown", (event) => {
@@ -261,11 +266,11 @@ class Card {
 
   age() {
     const since = this.get("since");
-    this.since.textContent = since ? `for ${span(since)}` : "";
+    const young = Date.now() - Date.parse(since) < 10_000;
+    this.since.textContent = young ? "just now" : since ? `for ${span(since)}` : "";
   }
 
   conversation() {
-    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
     const messages = this.get("messages");
     const cut = this.get("cut");
     const nodes = cut ? [h("li", { className: "jp-Tasks-cut", textContent: `${cut} earlier message${cut === 1 ? "" : "s"}: task.messages()` })] : [];
@@ -280,7 +285,11 @@ class Card {
     this.shown = kept;
     if (nodes.length !== this.list.children.length || nodes.some((node, index) => this.list.children[index] !== node)) this.list.replaceChildren(...nodes);
     this.list.hidden = nodes.length === 0;
-    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    this.stick();
+  }
+
+  stick() {
+    if (this.sticks) this.list.scrollTop = this.list.scrollHeight;
   }
 
   asking() {
