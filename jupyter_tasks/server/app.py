@@ -38,7 +38,7 @@ HANDLERS: tuple[type[ApiHandler], ...] = (
     task_handlers.BuildsHandler,
     logs.LogsHandler,
     diff.DiffHandler,
-    preview.PreviewHandler,
+    preview.MintPreviewHandler,
     terminal.TerminalHandler,
     agentapi.AgentApiHandler,
     events.TaskEventsHandler,

@@ -75,13 +75,23 @@ class _Forwarding(ExtensionHandlerMixin, APIHandler):
         """Pass the request on, and the answer back as it comes."""
         link = cast("TasksExtension", self.extensionapp).link
         with self._scope:
-            exchange = Exchange(await link.connect())
-            try:
-                head = await self._ask(exchange)
-                kept = [pair for pair in without_hop_by_hop(head.headers) if pair[0].lower() not in _RESPONSE_DROPS]
-                await answer(self, exchange, head, kept)
-            finally:
-                await exchange.aclose()
+            # if the engine dies between our connecting and its answering: what only reads is asked once more
+            for last in (self.request.method != "GET", True):
+                exchange = Exchange(await link.connect())
+                try:
+                    head = await self._ask(exchange)
+                    kept = [pair for pair in without_hop_by_hop(head.headers) if pair[0].lower() not in _RESPONSE_DROPS]
+                    await answer(self, exchange, head, kept)
+                    return
+                except BrokenAnswer as error:
+                    if last:
+                        raise EngineUnavailable(
+                            "The engine of Jupyter Tasks went away during the request.",
+                            detail=f"{error}.",
+                            hint="Try again: it is started anew.",
+                        ) from None
+                finally:
+                    await exchange.aclose()
 
     async def _ask(self, exchange: Exchange) -> Head:
         body = self.request.body
@@ -89,17 +99,10 @@ class _Forwarding(ExtensionHandlerMixin, APIHandler):
         headers += [("Host", "engine"), ("Connection", "close")]
         if body or self.request.method in {"POST", "PUT", "PATCH"}:
             headers.append(("Content-Length", str(len(body))))
-        try:
-            await exchange.send_head(self.request.method or "GET", self._target(), headers)
-            await exchange.send_body(body)
-            await exchange.end_body()
-            return await exchange.head(_ANSWER)
-        except BrokenAnswer as error:
-            raise EngineUnavailable(
-                "The engine of Jupyter Tasks went away during the request.",
-                detail=f"{error}.",
-                hint="Try again: it is started anew.",
-            ) from None
+        await exchange.send_head(self.request.method or "GET", self._target(), headers)
+        await exchange.send_body(body)
+        await exchange.end_body()
+        return await exchange.head(_ANSWER)
 
     def _target(self) -> str:
         """Path and query as the engine has them, undecoded; without Jupyter's token."""

@@ -434,3 +434,26 @@ async def test_another_server_keeps_work_going(extension: TasksExtension, places
         async with started(extension):
             pass
         assert not [call for call in house.service.calls if call[0] == "pause"]
+
+
+async def test_what_only_reads_is_asked_again_when_the_engine_dies_in_between(jp_fetch: Fetch, places: Path) -> None:
+    from jupyter_tasks import places as where
+
+    asked: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0]
+        body = b'{"version": "99.0"}' if b"buildinfo" in line else b"{}"
+        if b"buildinfo" not in line:
+            asked.append(line.split()[0])
+        if b"buildinfo" in line or asked == [b"GET", b"GET"]:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_unix_server(listen, str(where.engine_socket())):
+        assert (await jp_fetch(ROOT, "tasks")).code == 200
+        asked.clear()
+        error = await refused(jp_fetch(ROOT, "tasks/me", method="POST", body="{}"))
+        assert error.code == 503
+        assert asked == [b"POST"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from jupyter_tasks.models import PreviewRequest
 from jupyter_tasks.server.handlers.base import ApiHandler
 
-__all__ = ["PreviewHandler"]
+__all__ = ["MintPreviewHandler"]
 
 
-class PreviewHandler(ApiHandler):
+class MintPreviewHandler(ApiHandler):
     """A new capability for an app of the task."""
 
     path = "/api/v2/tasks/{user}/{task}/preview"
