@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from jupyter_tasks.templates.plan import App, WorkspacePlan
 from jupyter_tasks.workspaces.local_files import USER
+from jupyter_tasks.workspaces.local_python import ENVIRONMENT
 
 __all__ = ["AGENTAPI_PORT", "MARK", "choose_ports", "login_shell", "workspace_env"]
 
@@ -35,7 +36,8 @@ def login_shell() -> str:
 
 def workspace_env(workspace_id: str, home: str, tmp: str, bins: Iterable[Path]) -> dict[str, str]:
     """The environment of the workspace agent. ``bins`` come after the home's own and before the system's."""
-    path = [f"{home}/.local/bin", f"{home}/bin", *map(str, bins), *_SYSTEM_PATH]
+    own = f"{home}/{ENVIRONMENT}"
+    path = [f"{home}/.local/bin", f"{home}/bin", f"{own}/bin", *map(str, bins), *_SYSTEM_PATH]
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
     env.setdefault("LANG", "C.UTF-8")
     return env | {
@@ -46,6 +48,7 @@ def workspace_env(workspace_id: str, home: str, tmp: str, bins: Iterable[Path]) 
         "PATH": ":".join(dict.fromkeys(path)),
         "TERM": "xterm-256color",
         "TMPDIR": tmp,
+        "VIRTUAL_ENV": own,
         MARK: workspace_id,
     }
 

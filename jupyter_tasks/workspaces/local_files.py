@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 
 from jupyter_tasks.errors import InvalidInput, WorkspaceFailed
+from jupyter_tasks.workspaces.local_python import make_environment
 from jupyter_tasks.workspaces.local_record import WorkspaceFolder
 from jupyter_tasks.workspaces.local_tree import copy_template, remove_tree
 from jupyter_tasks.workspaces.sandbox_command import make_devices
@@ -59,8 +60,10 @@ def host_dir(folder: WorkspaceFolder, parts: tuple[str, ...]) -> Path:
     return folder.home.joinpath(*parts)
 
 
-def make_home(folder: WorkspaceFolder, template_files: Path | None, parts: tuple[str, ...]) -> bool:
-    """Make the home with the template's files once and for all; True when it was made now.
+def make_home(
+    folder: WorkspaceFolder, template_files: Path | None, parts: tuple[str, ...], home_inside: str, python: Path
+) -> bool:
+    """Make the home with the template's files and a Python environment over ``python``; True when it was made now.
 
     Raises: InvalidInput on files that cannot be copied, OSError when the disk is full.
     """
@@ -75,6 +78,7 @@ def make_home(folder: WorkspaceFolder, template_files: Path | None, parts: tuple
         copy_template(template_files, target)
     else:
         target.mkdir(mode=0o755, exist_ok=True)
+    make_environment(new, home_inside, python)
     new.chmod(0o700)
     new.rename(folder.home)
     return True

@@ -73,7 +73,8 @@ def prepare(order: Order) -> None:
     folder = order.folder
     try:
         local_ending.end_all(folder)  # what an unrecorded or half-ended run left
-        make_home(folder, order.local.files, below_home(agent_dir(order.plan), order.home))
+        parts = below_home(agent_dir(order.plan), order.home)
+        make_home(folder, order.local.files, parts, order.home, order.ref.python_env or Path(sys.prefix))
         make_scratch(folder)
         fresh_link_dir(folder)
     except OSError as error:

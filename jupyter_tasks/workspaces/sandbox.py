@@ -59,17 +59,22 @@ class Bubblewrap:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no isolation here: ``cause`` and ``remedy`` are sentences, ``detail`` what bwrap said."""
+    """Why there is no isolation here: ``cause`` and ``remedy`` are sentences, ``detail`` what bwrap said.
+
+    ``final``: nothing can run here, without isolation neither.
+    """
 
     cause: str
     remedy: str
     detail: str = ""
+    final: bool = False
 
     def error(self) -> SandboxUnavailable:
         """This failure as the error that a caller of ``check`` sees."""
+        off = f" Or run tasks without isolation: {OFF_SETTING} in jupyter_tasks_config.py."
         return SandboxUnavailable(
             f"Workspaces cannot be isolated on this machine: {self.cause}",
-            hint=f"{self.remedy} Or run tasks without isolation: {OFF_SETTING} in jupyter_tasks_config.py.",
+            hint=self.remedy if self.final else self.remedy + off,
             detail=self.detail,
         )
 
@@ -78,10 +83,10 @@ def unsupported() -> Failure | None:
     """Why no local workspace can run here, isolated or not; None where one can."""
     if sys.platform != "linux":
         cause = f"local workspaces need Linux and this is {sys.platform}."
-        return Failure(cause, "Use the docker provisioner, or a Linux machine.")
+        return Failure(cause, "Use the docker provisioner, or a Linux machine.", final=True)
     if not available():
         cause = f"local workspaces need Linux 5.3 or newer and this is {os.uname().release}."
-        return Failure(cause, "Use the docker provisioner, or a newer kernel.")
+        return Failure(cause, "Use the docker provisioner, or a newer kernel.", final=True)
     return None
 
 

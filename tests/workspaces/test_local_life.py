@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -172,7 +173,7 @@ async def test_environments_programs_and_mounts_are_seen(
     asked = plan(programs=["tool"], mounts=[Mount(source=home / "data", target=Path("/mnt/data"))])
     run = await local.start(ref(env, path), asked, silent)
     ran = await execute(run, "sh", "-c", "tool && command -v python && cat /mnt/data/a.csv && hostname && id -un")
-    assert ran.out.split("\n")[:5] == ["tool runs", f"{env}/bin/python", "1,2", "My-work", "coder"], ran.err
+    assert ran.out.split("\n")[:5] == ["tool runs", "/home/coder/.venv/bin/python", "1,2", "My-work", "coder"], ran.err
     hidden = ["token", "data"]
     seen = f"import os,sys; print([n for n in {hidden!r} if os.path.exists(sys.argv[1] + n)])"
     assert await python(run, seen, f"{home}/.npm/") == "[]"
@@ -180,6 +181,40 @@ async def test_environments_programs_and_mounts_are_seen(
     for target in ("/mnt/data/x", str(env / "x"), "/usr/x", "/etc/x", "/x", str(tool)):
         ran = await execute(run, "sh", "-c", f"echo x >> {target}")
         assert ran.code != 0, f"{target} can be written from inside"
+
+
+def wheel(directory: Path) -> Path:
+    """The smallest wheel there is."""
+    path = directory / "tinything-1.0-py3-none-any.whl"
+    info = "tinything-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("tinything.py", "here = __file__\n")
+        file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinything\nVersion: 1.0\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/RECORD", "tinything.py,,\n")
+    return path
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sandbox", ["require", pytest.param("off", marks=pytest.mark.slow)])
+async def test_packages_are_installed_into_the_workspace(
+    local: LocalProvisioner, clean: None, template: Path, sandbox: str
+) -> None:
+    """The caller's environment is imported from; what is installed goes to the workspace, and stays there."""
+    local.sandbox = sandbox
+    wheel(template)
+    run = await local.start(ref(), plan(files=template), silent)
+    install = "pip install --no-index --no-deps --disable-pip-version-check project/*.whl"
+    ran = await execute(
+        run, "sh", "-c", f"cd && {install} && python -c 'import tinything, anyio; print(tinything.here)'"
+    )
+    assert ran.code == 0, ran.out + ran.err
+    assert ran.out.split()[-1].startswith(f"{run.home}/.venv/lib/")
+    await local.stop("w1", silent)
+    run = await local.start(ref(), plan(files=template), silent)
+    assert (await execute(run, "python", "-c", "import tinything")).code == 0
 
 
 @pytest.mark.anyio
