@@ -16,7 +16,7 @@ from jupyter_tasks import errors
 if TYPE_CHECKING:
     from jupyter_tasks.models import ErrorBody
 
-__all__ = ["STATUS", "error_body", "internal_body", "status_of"]
+__all__ = ["STATUS", "error_body", "internal_body", "sole", "status_of"]
 
 STATUS: dict[type[errors.TasksError], int] = {
     errors.TasksError: 500,
@@ -83,6 +83,13 @@ def internal_body(reference: str) -> ErrorBody:
         code="internal",
         retryable=False,
     )
+
+
+def sole(error: BaseException | None) -> BaseException | None:
+    """The error inside a group of one: a task group wraps what is raised in it, also when nothing else went wrong."""
+    while error is not None and len(getattr(error, "exceptions", ())) == 1:
+        error = error.exceptions[0]  # type: ignore[attr-defined]
+    return error
 
 
 def _place(found: errors.Diagnostic) -> str:

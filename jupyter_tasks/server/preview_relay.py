@@ -19,7 +19,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from jupyter_tasks.errors import AppUnreachable, NotFound, TasksError
 from jupyter_tasks.server import preview_rules
-from jupyter_tasks.server.errors import error_body, internal_body, status_of
+from jupyter_tasks.server.errors import error_body, internal_body, sole, status_of
 from jupyter_tasks.server.exchange import BrokenAnswer, Exchange, Head
 from jupyter_tasks.server.relay import answer, answer_upgrade
 
@@ -157,11 +157,12 @@ class PreviewRelay(RequestHandler):
     # ------------------------------------------------------------ errors
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        value = sole(value)
         if not isinstance(value, TasksError | HTTPError | StreamClosedError):
             log.error("a preview request failed: %s %s", self.request.method, self.request.path, exc_info=value)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
+        error = sole(kwargs.get("exc_info", (None, None, None))[1])
         if isinstance(error, TasksError):
             status_code, body = status_of(error), error_body(error)
         elif isinstance(error, HTTPError):

@@ -6,8 +6,11 @@ import logging
 import os
 import socket
 import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from engine_house import House, served, settle
@@ -17,7 +20,7 @@ from jupyter_tasks import errors, models
 from jupyter_tasks.server import errors as server_errors
 from jupyter_tasks.server import listening
 from jupyter_tasks.server.handlers.base import LARGEST_BODY
-from jupyter_tasks.testing.service import OWNER, OWNER_ID, FakeService
+from jupyter_tasks.testing.service import OWNER, OWNER_ID, FakeService, FakeTerminal
 
 API = "/api/v2"
 
@@ -197,7 +200,18 @@ class Failing(FakeService):
         raise RuntimeError("secret-inside-4711")
 
     async def templates(self) -> models.TemplatesResponse:
-        raise errors.LimitReached("No more.", hint="Wait.", detail="8 of 8")
+        async with anyio.create_task_group():  # wraps it in a group
+            raise errors.LimitReached("No more.", hint="Wait.", detail="8 of 8")
+
+    @asynccontextmanager
+    async def terminal(self, user: str, task: str, *, offset: int, follow: bool) -> AsyncIterator[FakeTerminal]:
+        yield Breaking(b"x" * 5000, 0)
+
+
+class Breaking(FakeTerminal):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.content
+        raise errors.LinkLost("The link is gone.")
 
 
 async def test_mistakes_of_ours_show_nothing_of_the_inside(places: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -231,6 +245,14 @@ async def test_the_terminal(places: Path) -> None:
         assert (tail.content, tail.headers["X-Terminal-Offset"]) == (house.service.terminal_bytes[-10:], "25590")
         typed = [await house.client.post(path, json={"data": "eA==", "key": "k"}) for _ in range(2)]
         assert [answer.json()["already"] for answer in typed] == [False, True]
+
+
+async def test_a_stream_that_breaks_is_cut_off(places: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with served(Failing()) as house:
+        with pytest.raises(httpx.TransportError):
+            await house.client.get(f"{API}/tasks/me/one/terminal")
+    assert "ended early: The link is gone." in caplog.text
 
 
 async def test_the_socket_is_ours_alone(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

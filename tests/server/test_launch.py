@@ -115,7 +115,7 @@ def test_one_that_never_answers_is_given_up(engine_place: Path) -> None:
         "print(os.getpid(), file=open(places.state_dir()/'pid','w'), flush=True); time.sleep(30)"
     )
     with pytest.raises(EngineUnavailable, match="did not answer within"):
-        launch.ensure_engine(2, command=(sys.executable, "-c", program))
+        launch.ensure_engine(1.5, command=(sys.executable, "-c", program))
     os.kill(int((where.state_dir() / "pid").read_text()), signal.SIGKILL)
 
 

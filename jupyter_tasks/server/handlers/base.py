@@ -19,7 +19,7 @@ from jupyter_tasks import errors
 from jupyter_tasks.errors import FieldError, InvalidInput, NotFound, TasksError, VersionMismatch
 from jupyter_tasks.models import WIRE, WIRE_OLDEST, ErrorBody
 from jupyter_tasks.server.context import Context
-from jupyter_tasks.server.errors import error_body, internal_body, status_of
+from jupyter_tasks.server.errors import error_body, internal_body, sole, status_of
 
 __all__ = ["LARGEST_BODY", "WIRE_HEADER", "ApiHandler"]
 
@@ -136,6 +136,7 @@ class ApiHandler(RequestHandler):
         await self.finish()
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        value = sole(value)
         if isinstance(value, TasksError):
             log.info("%s %s: %s (%s)", self.request.method, self.request.path, value.code, type(value).__name__)
         elif not isinstance(value, HTTPError | StreamClosedError):
@@ -143,7 +144,7 @@ class ApiHandler(RequestHandler):
             log.error("%s: %s %s failed", self._reference, self.request.method, self.request.path, exc_info=value)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
+        error = sole(kwargs.get("exc_info", (None, None, None))[1])
         status, body = self.describe(status_code, error)
         self.set_status(status)
         self.set_header("Content-Type", "application/json")

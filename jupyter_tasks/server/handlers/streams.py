@@ -13,6 +13,7 @@ from tornado.iostream import StreamClosedError
 
 from jupyter_tasks.errors import TasksError
 from jupyter_tasks.server.context import Context
+from jupyter_tasks.server.errors import sole
 from jupyter_tasks.server.handlers.base import ApiHandler, log
 
 __all__ = ["StreamHandler"]
@@ -52,8 +53,9 @@ class StreamHandler(ApiHandler):
             except Exception as error:
                 if not self._headers_written:
                     raise
-                if isinstance(error, TasksError):
-                    log.info("%s ended early: %s", self.request.path, error.message)
+                cause = sole(error)
+                if isinstance(cause, TasksError):
+                    log.info("%s ended early: %s", self.request.path, cause.message)
                 else:
                     log.exception("%s failed while it streamed", self.request.path)
                 self.cut_off()
