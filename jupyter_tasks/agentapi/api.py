@@ -1,20 +1,22 @@
 """AgentAPI's HTTP API over a ``Conversation``.
 
 Owns routes, bodies and error texts, which are AgentAPI's (coder/agentapi 0.12); ``http11`` carries them, ``event_feed``
-streams. Who may call is decided by who holds the connection: in a workspace its own loopback port, in the engine the
-server's authorizer. No read waits for a send.
+streams, ``guard`` keeps foreign pages away. Who may call is decided by who holds the connection: in a workspace its own
+loopback port, in the engine the server's authorizer. No read waits for a send.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from jupyter_tasks._version import __version__
 from jupyter_tasks.agentapi.conversation import Conversation
 from jupyter_tasks.agentapi.event_feed import EventFeed, rfc3339
+from jupyter_tasks.agentapi.guard import DEFAULT_HOSTS, DEFAULT_ORIGINS, Guard
 from jupyter_tasks.agentapi.http11 import Request, Response
 from jupyter_tasks.agentapi.openapi import openapi, schema
 from jupyter_tasks.agentapi.uploads import uploaded_file
@@ -49,6 +51,8 @@ class AgentApi:
         transport: how the agent is spoken to.
         upload: where uploaded files go; without it uploads are refused.
         clock: time.
+        hosts: see ``Guard``.
+        origins: see ``Guard``.
     """
 
     def __init__(
@@ -59,7 +63,10 @@ class AgentApi:
         transport: Literal["pty", "acp"] = "pty",
         upload: Upload | None = None,
         clock: Clock | None = None,
+        hosts: Sequence[str] = DEFAULT_HOSTS,
+        origins: Sequence[str] = DEFAULT_ORIGINS,
     ) -> None:
+        self._guard = Guard(hosts, origins)
         self._conversation, self._agent_type, self._transport = conversation, agent_type, transport
         self._upload = upload
         self._feed = EventFeed(conversation, agent_type, clock or SystemClock())
@@ -76,6 +83,13 @@ class AgentApi:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
+        refused = self._guard.refusal(request)
+        if refused is not None:
+            return refused
+        answer = await self._route(request)
+        return replace(answer, headers=[*answer.headers, *self._guard.cors(request)])
+
+    async def _route(self, request: Request) -> Response:
         routes: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
             ("GET", "/status"): self._status,
             ("GET", "/messages"): self._messages,
