@@ -86,26 +86,43 @@ def _built(client: Client, task: Task, build: WorkspaceBuild | None, wanted: set
     """
     from jupyter_tasks import models
     from jupyter_tasks.cli.progress import Progress
-    from jupyter_tasks.cli.waiting import going_on
+    from jupyter_tasks.cli.waiting import going_on, late_events
 
     progress = Progress(build.created_at if build is not None else datetime.now(timezone.utc))
-    before = task.status
-    with going_on(task), closing(client.watch(task.id, after=task.last_event_id)) as seen:
-        for current, event in seen:
-            if event is not None and event.type == models.EventType.build_log:
-                progress.heard(models.BuildLogEntry.model_validate(event.data.get("entry")))
-            if current.status in wanted:
-                break
-            if current.status in {"paused", "error"} and current.status != before:
-                progress.end(well=False)
-                raise WorkspaceFailed(
-                    f"The {task.name} task is {current.status.value} now.",
-                    detail=current.reason or "",
-                    hint=f"`jupyter tasks logs {task.name} --kind build` shows the build's log.",
-                )
-            if current.status not in {"paused", "error"}:
-                before = current.status
-    progress.end(well=True)
+    after, before = task.last_event_id, task.status
+
+    def show(event: models.Event | None) -> None:
+        nonlocal after
+        after = after if event is None else event.id
+        if event is not None and event.type == models.EventType.build_log:
+            progress.heard(models.BuildLogEntry.model_validate(event.data.get("entry")))
+
+    with going_on(task):
+        with closing(client.watch(task.id, after=after)) as seen:
+            for current, event in seen:
+                show(event)
+                if current.status in wanted:
+                    break
+                if current.status not in {"paused", "error"}:
+                    before = current.status
+                elif current.status != before or _failed(client, task, build):
+                    break
+        late_events(client, task, after, show, lambda event: event.data.get("status") == current.status.value)
+    progress.end(well=current.status in wanted)
+    if current.status not in wanted:
+        raise WorkspaceFailed(
+            f"The {task.name} task is {current.status.value} now.",
+            detail=current.reason or "",
+            hint=f"`jupyter tasks logs {task.name} --kind build` shows the build's log.",
+        )
+
+
+def _failed(client: Client, task: Task, build: WorkspaceBuild | None) -> bool:
+    """Whether the build is over and did not succeed: quicker than anybody saw the task change."""
+    return any(
+        build is not None and one.id == build.id and one.status in {"failed", "canceled"}
+        for one in client.builds(task.id)
+    )
 
 
 def _bold(task: Task) -> str:

@@ -5,7 +5,7 @@ Owns the loop, and what the end of it means as an exit code. Ctrl-C ends the wai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from jupyter_tasks.models import Event, Message, Task
     from jupyter_tasks.notebook.client import Client
 
-__all__ = ["follow", "going_on", "outcome"]
+__all__ = ["follow", "going_on", "late_events", "outcome"]
 
 
-_LAST_WORDS = 0.5  # seconds
+_LATE = 0.5  # seconds
 
 
 @contextmanager
@@ -43,21 +43,29 @@ def follow(client: Client, task: Task) -> Task:
     from jupyter_tasks.notebook.client import settled
 
     show = _Show(task)
-    with going_on(task), closing(client.watch(task.id, after=task.last_event_id)) as seen:
-        current, _ = next(seen)
-        for current, event in seen:
-            show.event(event)
-            # the task may be further than the events: go on until they say so too, else a quick failure has no log
-            if settled(current) and (event is None or _says_settled(event)):
-                break
     with going_on(task):
+        with closing(client.watch(task.id, after=task.last_event_id)) as seen:
+            for current, event in seen:
+                show.event(event)
+                if settled(current):
+                    break
+        late_events(client, task, show.seen, show.event)
         active = current.status == models.TaskStatus.active
-        if active:  # a report comes straight from the agent, its last words by way of the terminal
-            with suppress(TimeoutError), closing(client.watch(task.id, after=show.seen, timeout=_LAST_WORDS)) as seen:
-                for _, event in seen:
-                    show.event(event)
         show.end(client.messages(task.id) if active else (), well=active)
     return current
+
+
+def late_events(
+    client: Client, task: Task, after: int, show: Callable[[Event], None], last: Callable[[Event], bool] | None = None
+) -> None:
+    """Show what is still under way, up to the ``last`` one: a task is fetched ahead of its events, and an agent's own
+    report is ahead of its last words, which come by way of the terminal."""
+    with suppress(TimeoutError), closing(client.watch(task.id, after=after, timeout=_LATE)) as seen:
+        for _, event in seen:
+            if event is not None:
+                show(event)
+                if last is not None and last(event):
+                    return
 
 
 class _Show:
@@ -93,13 +101,6 @@ class _Show:
         for message in self._held:
             self._talk.heard(message)
         self._held.clear()
-
-
-def _says_settled(event: Event) -> bool:
-    said = event.data
-    if said.get("attention") or said.get("status") in {"paused", "error"}:
-        return True
-    return said.get("status") == "active" and said.get("state") in {"idle", "complete", "failure"}
 
 
 def outcome(task: Task) -> int:
