@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 HISTORY_ROWS = 2_000
-"""Rows above the screen that are kept (at least; an emulator may keep somewhat more, it shows no more)."""
+"""Rows above the screen that are kept at most; an emulator may free them in larger pieces."""
 MAX_COLS, MAX_ROWS = 1_000, 2_000
 MAX_REPLY = 64 * 1024
 """Bytes of replies kept until they are taken; what a program asks beyond is not answered."""

@@ -19,6 +19,8 @@ from jupyter_tasks.agentapi.emulator import (
 
 __all__ = ["GhosttyEmulator"]
 
+_HISTORY_BYTES = 2 << 20
+"""The library's own default holds 600 to 900 rows; it frees history in pages, so some rows below the limit go too."""
 _FOREGROUND, _BACKGROUND = (0xD8, 0xD8, 0xD8), (0x18, 0x18, 0x18)
 
 
@@ -29,6 +31,9 @@ class GhosttyEmulator:
         cols, rows = bounded_size(cols, rows)
         # The colours are answers to OSC 10 and 11: without them an agent waits for its own timeout.
         self._terminal = pyghostty.Terminal(cols, rows, scrollback=HISTORY_ROWS, fg=_FOREGROUND, bg=_BACKGROUND)
+        size = pyghostty.ffi.new("size_t*", _HISTORY_BYTES)
+        option = pyghostty.lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_BYTES
+        pyghostty.core.check(pyghostty.lib.ghostty_terminal_set(self._terminal._t[0], option, size), "set history")
         self._replies = bytearray()
         self._signals: list[str] = []
         self._terminal.on_reply(self._reply)

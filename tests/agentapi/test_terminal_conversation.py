@@ -113,12 +113,12 @@ async def test_a_reply_may_begin_with_lines_seen_before(clock: FakeClock) -> Non
 
 
 async def test_a_reply_longer_than_the_screen_is_whole(clock: FakeClock) -> None:
-    agent = Agent(lambda text: "\n".join(f"line {n}" for n in range(200)))
+    agent = Agent(lambda text: "\n".join(f"line {n}" for n in range(600)))
     async with talking(agent, clock, rows=24) as (conversation, _):
         await greeted(agent, clock)
         await said(conversation, clock, "count")
         await said(conversation, clock, "again")
-        expected = "\n".join(f"line {n}" for n in range(200))
+        expected = "\n".join(f"line {n}" for n in range(600))
         assert [message.text for message in conversation.messages if message.role == "agent"][1:] == [expected] * 2
 
 
