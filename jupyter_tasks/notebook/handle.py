@@ -217,10 +217,10 @@ class TaskHandle:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The card, where a kernel can carry it, with plain text and escaped HTML beside it. Never fails."""
-        word = self._latest_word()
+        word, stat = self._latest_word(), self._known_stat()
         data: dict[str, Any] = {
-            "text/plain": render.task_text(self._task, summary=word, stat=self._stat),
-            "text/html": render.task_html(self._task, summary=word, stat=self._stat),
+            "text/plain": render.task_text(self._task, summary=word, stat=stat),
+            "text/html": render.task_html(self._task, summary=word, stat=stat),
         }
         if _in_kernel():
             view, _metadata = self.widget._repr_mimebundle_() or ({}, {})
@@ -232,13 +232,16 @@ class TaskHandle:
         if not self._deleted:
             try:
                 self.refresh()
-                if self._task.capabilities.diff and self._task.summary.value not in {"Starting", "Working"}:
-                    self.diff()
             except NotFound:
                 self._deleted = True
             except TasksError as error:
                 sys.stderr.write(f"{error}\n")
         return "Deleted" if self._deleted else self._task.summary.value
+
+    def _known_stat(self) -> str:
+        """The diff in a phrase, as far as it is known: reading it may take long, and nobody asked for it here."""
+        stat = self._widget.diff_stat if self._widget is not None else {}
+        return render.stat_words(**stat) if stat else self._stat
 
 
 def _own_session() -> Session:

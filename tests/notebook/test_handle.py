@@ -186,7 +186,10 @@ def test_display_without_a_kernel_is_text_and_escaped_html(notebook_engine: Note
         return models.DiffResponse(files=[file], additions=2, deletions=1, patch="+x")
 
     notebook_engine.service.diff = diff  # type: ignore[method-assign]
-    data = _plain(TaskHandle(task, session=notebook_engine.session))
+    handle = TaskHandle(task, session=notebook_engine.session)
+    assert "changed" not in _plain(handle)["text/plain"]
+    handle.diff()
+    data = _plain(handle)
     assert set(data) == {"text/plain", "text/html"}
     for text in data.values():
         assert "secret prompt" not in text
