@@ -49,7 +49,8 @@ def record_build(connection: Connection, *, build_id: str, task_id: str, created
         "created_at": to_time(created_at),
     }
     statement = _dialect(connection).insert(usage_events).values(**event).on_conflict_do_nothing()
-    inserted = connection.execute(statement).rowcount == 1
+    # Of an INSERT, SQLAlchemy keeps the number of rows only where it is asked to.
+    inserted = connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
     if inserted:
         _add_to_day(connection, _day(created_at), 1)
     return inserted

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.store.engines import READERS, Place, connect, make_file, place_of
-from jupyter_tasks.store.failures import as_store_errors
+from jupyter_tasks.store.failures import as_store_errors, disk_as_store_errors
 from jupyter_tasks.store.schema import SCHEMA, Schema, migrate, prepare
 
 __all__ = ["Database"]
@@ -106,7 +106,7 @@ def _call(work: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, ob
 
 
 def _open(place: Place, schema: Schema) -> tuple[Engine, Engine]:
-    with as_store_errors(place.shown):
+    with as_store_errors(place.shown), disk_as_store_errors(place.shown):
         if place.file is not None:
             make_file(place.file)
         writer = connect(place, writes=True)

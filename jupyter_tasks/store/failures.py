@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from jupyter_tasks.errors import StoreError, StoreReadOnly, TasksError
 
-__all__ = ["as_store_errors", "translated"]
+__all__ = ["as_store_errors", "disk_as_store_errors", "translated"]
 
 _LATER = "Then try again: nothing that was acknowledged is lost."
 
@@ -64,19 +64,22 @@ def as_store_errors(where: str) -> Iterator[None]:
     """Within it, errors of the database come out as ``StoreError``; ``where`` names the store (without secrets)."""
     try:
         yield
-    except TasksError:  # some of ours are also OSErrors; whoever raised them has said it all
-        raise
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise translated(error, where) from error
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise StoreReadOnly(
-            f"The store {where} cannot be opened: {error.strerror or type(error).__name__}.",
-            hint="Make its directory yours and writable, or name another place in JUPYTER_TASKS_STATE_DIR.",
-        ) from error
+
+
+@contextmanager
+def disk_as_store_errors(where: str) -> Iterator[None]:
+    """Within it, errors of the file system come out as ``StoreReadOnly``."""
+    try:
+        yield
+    except TasksError:  # some of ours are also OSErrors; whoever raised them has said it all
+        raise
     except OSError as error:
         raise StoreReadOnly(
-            f"The store {where} cannot be written: {error.strerror or type(error).__name__}.",
-            hint=f"Look at the disk that holds it. {_LATER}",
+            f"The store {where} cannot be opened: {error.strerror or type(error).__name__}.",
+            hint="Make its directory yours and writable, look at the disk that holds it, or name another place in"
+            " JUPYTER_TASKS_STATE_DIR.",
         ) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from sqlalchemy import Connection, create_engine, func, select
 from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.metering.ledger import AGENT_WORKSPACE_BUILD, Period, actual, record_build
 from jupyter_tasks.store.database import Database
-from jupyter_tasks.store.tables import metadata, usage_daily, usage_events
+from jupyter_tasks.store.tables import usage_daily, usage_events
 
 pytestmark = [pytest.mark.usefixtures("anyio_backend")]
 
 NOON = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
+_engine = create_engine("sqlite://")
 YEAR = Period(datetime(2025, 1, 1, tzinfo=timezone.utc), datetime(2026, 1, 1, tzinfo=timezone.utc))
 
 
@@ -89,11 +90,16 @@ builds = st.lists(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _tables() -> Iterator[None]:
+    usage_events.metadata.create_all(_engine, tables=[usage_events, usage_daily])
+    yield
+    _engine.dispose()
+
+
 @given(builds)
 def test_the_daily_sums_are_the_sum_of_the_events(recorded: list[tuple[int, datetime]]) -> None:
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
+    with _engine.connect() as connection:  # rolled back at the end
         kept: dict[int, datetime] = {}
         for number, at in recorded:
             assert record(connection, str(number), at) == (number not in kept)
@@ -101,4 +107,3 @@ def test_the_daily_sums_are_the_sum_of_the_events(recorded: list[tuple[int, date
         events = connection.execute(select(func.count()).select_from(usage_events)).scalar_one()
         assert connection.execute(select(func.coalesce(func.sum(usage_daily.c.amount), 0))).scalar_one() == events
         assert actual(connection, YEAR) == sum(YEAR.start <= at < YEAR.end for at in kept.values())
-    engine.dispose()

@@ -62,6 +62,18 @@ async def test_work_that_raises_changes_nothing(database: Database) -> None:
     assert await database.read(count) == 0
 
 
+@pytest.mark.parametrize("error", [PermissionError("not yours"), ValueError("odd")])
+async def test_what_the_work_raises_is_passed_on_as_it_is(database: Database, error: Exception) -> None:
+    def work(connection: Connection) -> None:
+        add(connection)
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await database.write(work)
+    assert caught.value is error
+    assert await database.read(count) == 0
+
+
 async def test_only_we_may_read_it(database: Database, file: Path) -> None:
     await database.write(add)
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700

@@ -1,0 +1,198 @@
+"""The same store on PostgreSQL: a server of the test's own, where its programs (or a URL) are there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from uuid import uuid4
+
+import anyio
+import pytest
+from sqlalchemy import Connection, create_engine, func, insert, select, text
+
+from jupyter_tasks.clock import SystemClock
+from jupyter_tasks.errors import Conflict, LimitReached, StoreError, StoreReadOnly, StoreTooNew
+from jupyter_tasks.metering.entitlements import Entitlements
+from jupyter_tasks.metering.ledger import record_build
+from jupyter_tasks.store.database import Database
+from jupyter_tasks.store.event_rows import append_event, newest_event_id
+from jupyter_tasks.store.tables import events, usage_events
+from jupyter_tasks.store.task_rows import TaskRow, find_task, insert_task
+
+pytestmark = [
+    pytest.mark.usefixtures("anyio_backend"),
+    pytest.mark.anyio,
+    pytest.mark.postgres,
+    pytest.mark.slow,
+]
+CLOCK = SystemClock()
+NOON = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
+
+
+def _program(name: str) -> str | None:
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(found[-1]) if found else None)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """URL of a server: JUPYTER_TASKS_TEST_POSTGRES, or one that is started here."""
+    pytest.importorskip("psycopg", reason="needs the driver: pip install 'psycopg[binary]'")
+    given = os.environ.get("JUPYTER_TASKS_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    initdb, postgres = _program("initdb"), _program("postgres")
+    if initdb is None or postgres is None:
+        pytest.skip("needs PostgreSQL's initdb and postgres, or JUPYTER_TASKS_TEST_POSTGRES")
+    top = Path(tempfile.mkdtemp(prefix="jt-pg-"))
+    user = 65534 if os.geteuid() == 0 else None  # a server refuses to run as root
+    if user is not None:
+        os.chown(top, user, user)
+    data = top / "data"
+    initialize = [initdb, "-D", str(data), "-U", "ann", "-A", "trust", "--no-sync", "-E", "UTF8"]
+    subprocess.run(initialize, check=True, capture_output=True, timeout=60, user=user, group=user, cwd=top)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [
+        postgres,
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        "-k",
+        "",
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
+    with (top / "log").open("wb") as log:
+        process = subprocess.Popen(options, stdout=log, stderr=log, user=user, group=user, cwd=top)
+        try:
+            deadline = time.monotonic() + 20
+            while b"ready to accept" not in (top / "log").read_bytes():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield f"postgresql://ann@127.0.0.1:{port}/postgres"
+        finally:
+            process.send_signal(signal.SIGINT)  # it does not wait for its clients
+            process.wait(20)
+            shutil.rmtree(top, ignore_errors=True)
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """A database of the test's own."""
+    name = f"t{uuid4().hex}"
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    opened = await Database.open(url, clock=CLOCK)
+    yield opened
+    await opened.close()
+
+
+def count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(events)).scalar_one())
+
+
+async def test_rows_and_rules(database: Database, make_task: Callable[..., TaskRow]) -> None:
+    row = make_task()
+    await database.write(insert_task, row)
+    assert await database.read(find_task, row.owner_id, "TASK-1") == row
+    with pytest.raises(Conflict, match="already exists"):
+        await database.write(insert_task, make_task(2).__class__(**{**_values(make_task(2)), "name": "Task-1"}))
+    first = await database.write(append_event, "task", None, {"a": 1}, NOON)
+    second = await database.write(append_event, "task", None, {"a": 2}, NOON)
+    assert second.id > first.id
+    assert await database.read(newest_event_id) == second.id
+
+
+def _values(row: TaskRow) -> dict[str, object]:
+    return {name: getattr(row, name) for name in TaskRow.__slots__}
+
+
+async def test_a_store_is_there_again(url: str, make_task: Callable[..., TaskRow]) -> None:
+    first = await Database.open(url, clock=CLOCK)
+    await first.write(insert_task, make_task())
+    await first.close()
+    second = await Database.open(url, clock=CLOCK)
+    assert await second.read(find_task, "id-of-ann", "task-1") is not None
+    await second.write(lambda connection: connection.execute(text("UPDATE schema_version SET revision = 99")))
+    await second.close()
+    with pytest.raises(StoreTooNew):
+        await Database.open(url, clock=CLOCK)
+
+
+async def test_what_raises_changes_nothing_and_readers_change_nothing(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        append_event(connection, "task", None, {}, NOON)
+        raise LimitReached("no more")
+
+    with pytest.raises(LimitReached):
+        await database.write(work)
+    assert await database.read(count) == 0
+    with pytest.raises(StoreReadOnly):
+        await database.read(lambda connection: append_event(connection, "task", None, {}, NOON))
+
+
+async def test_two_engines_on_one_database_never_pass_a_limit(url: str) -> None:
+    one, other = [await Database.open(url, clock=CLOCK) for _ in range(2)]
+    limit = Entitlements(limit=5, enforcement="block")
+    refused = []
+
+    def create(connection: Connection, number: int) -> None:
+        limit.check(connection, NOON)
+        record_build(connection, build_id=f"b{number}", task_id="t", created_at=NOON)
+        record_build(connection, build_id=f"b{number}", task_id="t", created_at=NOON)
+
+    async def attempt(database: Database, number: int) -> None:
+        try:
+            await database.write(create, number)
+        except LimitReached:
+            refused.append(number)
+
+    async with anyio.create_task_group() as group:
+        for number in range(12):
+            group.start_soon(attempt, one if number % 2 else other, number)
+    assert len(refused) == 7
+    assert (await one.read(limit.usage, NOON)).actual == 5
+    assert await one.read(lambda c: c.execute(select(func.count()).select_from(usage_events)).scalar_one()) == 5
+    await one.close()
+    await other.close()
+
+
+async def test_an_error_of_the_server_is_ours(database: Database) -> None:
+    with pytest.raises(StoreError, match="failed") as caught:
+        await database.write(
+            lambda connection: connection.execute(insert(events).values(type="x" * 99, time="t", data="d"))
+        )
+    assert "xxx" not in str(caught.value)
+
+
+async def test_a_server_that_is_not_there() -> None:
+    pytest.importorskip("psycopg")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(StoreError, match="cannot be reached") as caught:
+        await Database.open(f"postgresql://ann:secret-word@127.0.0.1:{port}/x", clock=CLOCK)
+    assert "secret-word" not in f"{caught.value} {caught.value!r}"
+    assert caught.value.retryable
