@@ -49,8 +49,8 @@ class Registrations:
         transport = text(request, "transport", "pty")
         if not argv or transport not in ("pty", "acp"):
             raise bad("argv is empty, or transport is neither pty nor acp")
-        if len(prompt.encode("utf-8", "replace")) > PROMPT_LIMIT:
-            raise bad(f"the initial prompt is longer than {PROMPT_LIMIT} bytes")
+        # a longer one is registered by its beginning: the engine gives the task's own prompt, which it has whole
+        prompt = prompt.encode("utf-8", "replace")[:PROMPT_LIMIT].decode("utf-8", "ignore")
         cols = number(request, "term_width", 10, 65535, 80)
         rows = number(request, "term_height", 10, 65535, 1000)
         port = self._services.listen("agentapi", number(request, "port", 0, 65535, 3284))
@@ -88,7 +88,7 @@ class Registrations:
             while b"\n" in buffer:
                 line, _, rest = bytes(buffer).partition(b"\n")
                 buffer[:] = rest
-                self._command(terminal, line)
+                self._command(connection, terminal, line)
             if len(buffer) > 4096:
                 stream.close()
 
@@ -111,13 +111,14 @@ class Registrations:
         received(connection.take_rest())
 
     @staticmethod
-    def _command(terminal: Terminal, line: bytes) -> None:
+    def _command(connection: Connection, terminal: Terminal, line: bytes) -> None:
         try:
             name = decode(line).get("signal")
         except Refused:
             return
         if name in SIGNALS:
             terminal.kill(name)
+            connection.loop.later(_HANG_UP_GRACE, lambda: terminal.kill("KILL"))
 
 
 def _options(request: dict[str, Any]) -> dict[str, str]:

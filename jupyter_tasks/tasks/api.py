@@ -27,9 +27,17 @@ class Subscription(Protocol):
 class TerminalStream(Protocol):
     """Bytes of a terminal from ``offset`` on; ends with the program, or at the present end if not followed."""
 
-    offset: int
-    cols: int
-    rows: int
+    @property
+    def offset(self) -> int:
+        """Where the bytes begin."""
+
+    @property
+    def cols(self) -> int:
+        """Width of the terminal."""
+
+    @property
+    def rows(self) -> int:
+        """Height of the terminal."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 

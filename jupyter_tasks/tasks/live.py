@@ -18,7 +18,7 @@ from anyio.abc import ByteStream
 
 from jupyter_tasks import models
 from jupyter_tasks.agentapi.http11 import serve_connection
-from jupyter_tasks.errors import Conflict, LinkError, NotFound
+from jupyter_tasks.errors import Conflict, LinkError, NotFound, TasksError
 from jupyter_tasks.store.build_rows import fail_started, set_runtime, set_stage
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.log_rows import set_snapshot
@@ -29,7 +29,7 @@ from jupyter_tasks.tasks.requests import workspace_lost
 from jupyter_tasks.tasks.talk import Talk
 from jupyter_tasks.tasks.workspace_api import Report, WorkspaceApi
 from jupyter_tasks.templates.plan import App
-from jupyter_tasks.workspaces.builds import main_agent
+from jupyter_tasks.workspaces.builds import main_agent, project_dir
 from jupyter_tasks.workspaces.connection import Link
 from jupyter_tasks.workspaces.link_events import (
     AgentAPIRegistered,
@@ -102,6 +102,7 @@ class LiveWorkspace:
             group.start_soon(self._serve, link, "coder", self._serve_workspace, name=f"coder api {self._task_id}")
             group.start_soon(self._serve, link, "agentapi", talk.serve_api, name=f"agentapi {self._task_id}")
             group.start_soon(talk.run, name=f"talk {self._task_id}")
+            group.start_soon(self._count_changes, talk, name=f"changes {self._task_id}")
             ended = await provisioner.wait(workspace_id)
             await self._ended(ended)
             group.cancel_scope.cancel()
@@ -268,6 +269,21 @@ class LiveWorkspace:
             self._runtime = set_runtime(change.connection, self._build_id, **changes)
 
         await self._house.change(self._task_id, work)
+
+    async def _count_changes(self, talk: Talk) -> None:
+        """Whenever the agent comes to rest: how many files are different now (it decides "Ready to review")."""
+        provisioner = self._house.provisioners[self._bundle.plan.kind]
+        workspace_id = self._bundle.task.workspace_id
+        tree = project_dir(provisioner, workspace_id, self._bundle.plan)
+        while tree is not None:
+            await talk.rest()
+            try:
+                found = await self._house.review_of(workspace_id).diff(tree)
+            except TasksError as error:
+                _log.info("task %s: changes: %s", self._task_id, error)
+                continue
+            if len(found.files) != self._runtime.changed_files:
+                await self._know(changed_files=len(found.files))
 
     # ------------------------------------------------------------ what the workspace asks
 

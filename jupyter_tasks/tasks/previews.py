@@ -48,7 +48,6 @@ class Capabilities:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[bytes, Capability] = {}
-        self.used_at = clock.monotonic()
 
     def mint(self, task_id: str, app: str, dial: Dial) -> tuple[str, Capability]:
         """A new word of 192 random bits (and short enough for a host name), and what it leads to."""
@@ -64,7 +63,6 @@ class Capabilities:
         capability = self._known.get(_digest(word))
         if capability is None or capability.revoked or capability.expires_at <= self._clock.now():
             return None
-        self.used_at = self._clock.monotonic()
         return capability
 
     def revoke(self, task_id: str) -> None:

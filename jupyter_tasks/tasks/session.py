@@ -1,4 +1,4 @@
-"""The life of one task in the engine: run its unfinished build, then stay with its workspace until something else is wanted.
+"""The life of one task in the engine: run its unfinished build, then stay with its workspace until it is woken.
 
 Owns the loop and the end of every build. There is at most one session a task; it is woken when a newer build has been
 accepted, and it ends when nothing is to be done. What it does is decided by the rows alone, so that a new engine goes
@@ -179,7 +179,7 @@ class TaskSession:
             return await act()
         except TasksError as error:
             sentence = str(error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the boundary of a build: it ends in a visible state
             _log.exception("build %s of task %s failed unexpectedly", bundle.build.id, self.task_id)
             sentence = "An unexpected error ended this build; the engine's log has it. Resume the task to build again."
 
@@ -270,7 +270,7 @@ class Sessions:
     async def _run(self, session: TaskSession) -> None:
         try:
             await session.run()
-        except Exception:
+        except Exception:  # noqa: BLE001 - one task's end must not be the engine's
             _log.exception("the session of task %s ended unexpectedly", session.task_id)
             self._house.slots.release(session.task_id)
         finally:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 from jupyter_tasks.agentapi.http11 import Request, Response
 from jupyter_tasks.errors import FieldError, InvalidInput
@@ -30,7 +30,7 @@ class Report:
     """What the agent says of itself (``coder_report_task``)."""
 
     slug: str
-    state: str
+    state: Literal["working", "idle", "complete", "failure"]
     message: str
     uri: str
 
@@ -89,7 +89,7 @@ def _report(body: dict[str, Any], slugs: frozenset[str]) -> Report:
         raise InvalidInput("Failed to get workspace app.", detail=f'No app found with slug "{clean(slug, 64)}"')
     if not re.match(r"(https?|file)://", uri) or len(uri) > 2048:
         uri = ""
-    return Report(slug, state, clean(message), clean(uri, 2048))
+    return Report(slug, cast("Any", state), clean(message), clean(uri, 2048))
 
 
 def _snapshot(request: Request) -> str:
