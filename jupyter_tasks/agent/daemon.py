@@ -55,7 +55,7 @@ class Agent:
         self.apps = Apps(self.loop, self.events)
         self.services = Services(self.loop)
         self.metadata = Metadata(self.processes, self.environment, self.events)
-        self.ports = Ports(self.loop, self.events)
+        self.ports = Ports(self.loop, self.events, self.services.ports)
         self.archives = Archives()
         self.registrations = control.Registrations(self.environment, self.terminals, self.services, self.events)
         self.units = control.Units()

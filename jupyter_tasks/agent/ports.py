@@ -7,6 +7,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .events import EventLog
     from .loop import Loop
 
@@ -19,8 +21,10 @@ FAST_LOOKS = 60
 class Ports:
     """Publishes ``listening`` when the set of ports changes."""
 
-    def __init__(self, loop: Loop, events: EventLog) -> None:
+    def __init__(self, loop: Loop, events: EventLog, own: Callable[[], set[int]]) -> None:
+        """Args: own: the ports that the agent itself holds, which nobody wants to see."""
         self._loop = loop
+        self._own = own
         self._events = events
         self._known: list[int] = []
         self._looks = 0
@@ -30,7 +34,8 @@ class Ports:
         """Look now and then again, more often in the first minute."""
         if self._stopped:
             return
-        found = listening()
+        own = self._own()
+        found = [port for port in listening() if port not in own]
         if found != self._known:
             self._known = found
             self._events.add("listening", ports=found)

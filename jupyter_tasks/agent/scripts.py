@@ -53,6 +53,7 @@ class Scripts:
         self._events = events
         self._logs = logs
         self._runs: dict[tuple[str, str], Run] = {}
+        self._stopping = False
 
     def view(self) -> list[dict[str, Any]]:
         """Every run, as the state carries it."""
@@ -65,6 +66,8 @@ class Scripts:
         rest = [script for script in scripts if script.on_start and not script.blocking]
 
         def blocking_ended(runs: list[Run]) -> None:
+            if self._stopping:
+                return  # they were ended by the stop: nothing begins behind it
             found = {run.status for run in runs}
             unblocked("failed" if "failed" in found else "timeout" if "timeout" in found else "ok")
             self._together(rest, "start", lambda _runs: all_done())
@@ -72,7 +75,8 @@ class Scripts:
         self._together(first, "start", blocking_ended)
 
     def stop(self, scripts: list[Script], done: Callable[[], object]) -> None:
-        """Run the stop scripts together, then ``done()``."""
+        """Run the stop scripts together, then ``done()``; start scripts that wait do not begin any more."""
+        self._stopping = True
         self._together([script for script in scripts if script.on_stop], "stop", lambda _runs: done())
 
     def _together(self, scripts: list[Script], phase: str, done: Callable[[list[Run]], object]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import PROTOCOL
 from .loop import READ, Loop
-from .sockets import listen_unix
+from .sockets import accept, listen_unix
 from .streams import Stream, ignore
 from .wire import LINE_LIMIT, Refused, decode, encode
 
@@ -75,16 +75,14 @@ class Server:
             self._listener = None
 
     def _watch(self) -> None:
-        if self._listener is not None:
+        if self._listener is not None and self._count < MOST_CONNECTIONS:
             self.loop.watch(self._listener.fileno(), READ, self._accept)
 
     def _accept(self, _mask: int) -> None:
         if self._listener is None:
             return
-        try:
-            sock, _ = self._listener.accept()
-        except OSError:
-            # out of files: the next one that closes makes room
+        sock = accept(self._listener, self.loop, self._watch)
+        if sock is None:
             return
         self._count += 1
         if self._count >= MOST_CONNECTIONS:
@@ -93,9 +91,9 @@ class Server:
 
     def closed_one(self) -> None:
         """A connection has closed."""
-        if self._count == MOST_CONNECTIONS:
-            self._watch()
         self._count -= 1
+        if self._count == MOST_CONNECTIONS - 1:
+            self._watch()
 
     def run(self, connection: Connection, line: bytes) -> None:
         """Check a request line and run its operation."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from .loop import READ
-from .sockets import listen_loopback
+from .sockets import accept, listen_loopback
 from .streams import Stream, relay
 from .wire import Refused
 
@@ -73,9 +73,8 @@ class Service:
             self._parked.remove(stream)
 
     def _accept(self, listener: socket.socket) -> None:
-        try:
-            sock, _address = listener.accept()
-        except OSError:
+        sock = accept(listener, self._loop, self._resume)
+        if sock is None:
             return
         client = Stream.of(self._loop, sock)
         timer = self._loop.later(PATIENCE, client.close)
@@ -134,6 +133,10 @@ class Services:
     def view(self) -> list[dict[str, Any]]:
         """Services that listen, as the state carries them."""
         return [{"name": s.name, "port": s.port} for s in self._by_name.values() if s.port]
+
+    def ports(self) -> set[int]:
+        """The ports of services that listen."""
+        return {service.port for service in self._by_name.values() if service.port}
 
     def close(self) -> None:
         """Stop listening everywhere."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATH_LIMIT = 100  # sun_path holds 107 bytes
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_REST = 0.1
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
@@ -43,6 +45,20 @@ def listen_unix(path: str) -> socket.socket:
     finally:
         os.umask(mask)
     return sock
+
+
+def accept(listener: socket.socket, loop: Loop, resume: Callable[[], object]) -> socket.socket | None:
+    """The next client; None when there is none any more.
+
+    Out of files, the listener rests a moment and ``resume()`` watches it again: it would wake the loop without end.
+    """
+    try:
+        return listener.accept()[0]
+    except OSError as problem:
+        if problem.errno in _NO_ROOM:
+            loop.unwatch(listener.fileno())
+            loop.later(_REST, resume)
+        return None
 
 
 def dial_unix(path: str) -> socket.socket:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .processes import Processes
 
 MOST_OPEN = 64
-MOST_CLOSED = 64
+MOST_CLOSED = 16
 KEYS = 1024
 INPUT_LIMIT = 1 << 20
 _ARGUMENT_SHOWN = 2048

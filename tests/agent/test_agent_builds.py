@@ -111,6 +111,14 @@ async def test_what_a_script_leaves_running_goes_on_and_ends_with_the_workspace(
         await link.hello()
 
 
+async def test_a_stop_in_the_middle_of_a_start_begins_nothing_more(agent: AgentProcess, link: Link) -> None:
+    slow = script("slow", "sleep 60", start_blocks_login=True)
+    await link.start(manifest_of(scripts=[slow, script("late", "touch ~/late")]))
+    await link.stop(0.5)
+    await anyio.to_thread.run_sync(lambda: agent.process.wait(5))
+    assert not (agent.home / "late").exists()
+
+
 async def test_stop_scripts_run_before_anything_ends(agent: AgentProcess, link: Link) -> None:
     stop = {"id": "bye", "display_name": "bye", "script": "echo stopped > ~/stopped", "run_on_stop": True}
     await link.start(manifest_of(scripts=[stop]))
@@ -196,19 +204,16 @@ async def test_a_watcher_comes_back_where_it_was_and_an_unknown_place_gives_the_
     assert (state.build_id, state.scripts[0].status) == ("build-1", "ok")
 
 
-async def test_a_slow_watcher_of_many_events_is_told_of_the_gap(link: Link) -> None:
-    await link.open_terminal("t", ["cat"])
-    async with anyio.create_task_group() as group:
-        for _ in range(8):
-            group.start_soon(_resize_often, link)
+async def test_a_watcher_that_comes_after_too_many_bytes_of_events_is_told_of_the_gap(link: Link) -> None:
+    # each event names 60 long arguments; the log keeps 4 MiB
+    await link.open_terminal("t", ["sh", "-c", "cat", *["x" * 2000] * 60])
+    for number in range(40):
+        await link.resize("t", 20 + number, 20)
     async with aclosing(link.watch(0)) as events:
-        first = await anext(events)
-    assert isinstance(first, Gap)
-
-
-async def _resize_often(link: Link) -> None:
-    for number in range(520):
-        await link.resize("t", 20 + number % 2, 20)
+        assert isinstance(await anext(events), Gap)
+        state = await anext(events)
+    assert isinstance(state, StateSnapshot)
+    assert state.terminals[0].cols == 59
 
 
 async def test_a_manifest_that_is_wrong_changes_nothing(link: Link) -> None:

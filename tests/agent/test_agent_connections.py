@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import resource
+import socket
 import tarfile
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -231,6 +232,27 @@ async def test_a_hundred_watchers_and_readers_are_served_and_bounded(agent: Agen
         await link.write_terminal("t", b"\n", "go")
     assert totals == [3_000_000] * readers
     assert _memory(agent) < 100 << 20
+
+
+async def test_out_of_files_it_rests_and_comes_back(agent: AgentProcess, link: Link) -> None:
+    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (24, 24))
+    sockets = []
+    for _ in range(40):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(str(agent.address.socket))
+        sockets.append(sock)
+    before = _cpu(agent)
+    await anyio.sleep(0.5)
+    assert _cpu(agent) - before < 0.2, "it spins"
+    for sock in sockets:
+        sock.close()
+    assert (await link.wait_ready(5)).lifecycle == "created"
+
+
+def _cpu(agent: AgentProcess) -> float:
+    with open(f"/proc/{agent.process.pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(agent: AgentProcess) -> int:
