@@ -155,16 +155,20 @@ def _given_wrong(run: Run) -> list[FieldError]:
 
 
 def _given_unknown(inputs: PlanInputs, found: Sequence[Parameter], run: Run) -> list[FieldError]:
+    """Names that the template does not have; said only where what it has is known."""
     wrong = {problem.name for problem in run.errors if isinstance(problem, ParameterProblem)}
-    known = [item.name for item in found] + sorted(wrong)
-    problems = []
-    if not run.problems or wrong:
-        for name in inputs.parameters:
-            if name not in known:
-                listed = ", ".join(f'"{item}"' for item in known) or "none"
-                text = f'There is no parameter "{name}". {did_you_mean(name, known)} Available parameters: {listed}.'
-                problems.append(FieldError(name, text.replace("  ", " ")))
-    return problems
+    if run.problems and not wrong:
+        return []
+    parameters = [item.name for item in found] + sorted(wrong)
+    problems = [_no_such("parameter", name, parameters) for name in inputs.parameters if name not in parameters]
+    variables = list(run.root_variables)
+    return problems + [_no_such("variable", name, variables) for name in inputs.variables if name not in variables]
+
+
+def _no_such(what: str, name: str, known: Sequence[str]) -> FieldError:
+    listed = ", ".join(f'"{item}"' for item in known) or "none"
+    parts = (f'There is no {what} "{name}".', did_you_mean(name, known), f"Available {what}s: {listed}.")
+    return FieldError(name, " ".join(part for part in parts if part))
 
 
 def _missing(inputs: PlanInputs, run: Run, found: Sequence[Parameter]) -> list[FieldError]:

@@ -16,7 +16,7 @@ from jupyter_tasks.templates.hcl.values import Value
 
 __all__ = ["MAX_STEPS", "MAX_TEXT", "Budget", "Names", "Scope"]
 
-MAX_STEPS = 2_000_000
+MAX_STEPS = 300_000
 MAX_TEXT = 16 * 1024 * 1024
 
 

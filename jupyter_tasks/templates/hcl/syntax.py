@@ -212,7 +212,9 @@ class _BodyParser(ExpressionParser):
         text = self.text
         line = text.rfind("\n", 0, begin) + 1
         indent = begin - line
-        at = text.find("\n", max(self.start, begin))
+        at = text.rfind("\n", begin, self.start)  # the line of the error itself, if the item began before it
+        if at < 0:
+            at = text.find("\n", begin)
         while at >= 0:
             at += 1
             found = _ITEM_START.match(text, at)

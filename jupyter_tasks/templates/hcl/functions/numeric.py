@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
 from jupyter_tasks.templates.hcl.types import DYNAMIC, NUMBER
-from jupyter_tasks.templates.hcl.values import Value, from_python, is_number, number
+from jupyter_tasks.templates.hcl.values import Value, from_python, number
 
 __all__: list[str] = []
 Number = int | Decimal

@@ -1,0 +1,51 @@
+"""A template in a directory of a test's own, and inputs to plan it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_tasks.templates.plan import PlanInputs, WorkspacePlan
+from jupyter_tasks.templates.planning import plan
+
+AGENT = 'resource "coder_agent" "main" {\n  os = "linux"\n  arch = "amd64"\n}\n'
+Planner = Callable[..., WorkspacePlan]
+
+
+def inputs(**given: Any) -> PlanInputs:
+    values: dict[str, Any] = {
+        "workspace_id": "11111111-1111-4111-8111-111111111111",
+        "workspace_name": "ws",
+        "owner_id": "22222222-2222-4222-8222-222222222222",
+        "owner_name": "ada",
+        "owner_email": "ada@example.com",
+    }
+    return PlanInputs(**{**values, **given})
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write files into a template's tree: ``write("main.tf text", other__tf="…")`` or by a dict."""
+
+    def make(main: str, files: dict[str, str] | None = None) -> Path:
+        tree = tmp_path / "template"
+        for name, text in {"main.tf": main, **(files or {})}.items():
+            path = tree / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tree
+
+    return make
+
+
+@pytest.fixture
+def planned(write: Callable[..., Path]) -> Planner:
+    """Plan a template given as text."""
+
+    def make(main: str, files: dict[str, str] | None = None, **given: Any) -> WorkspacePlan:
+        return plan(write(main, files), inputs(**given), template_version_id="v1")
+
+    return make
