@@ -106,6 +106,7 @@ class LocalProvisioner(Configurable):
         self._links = Path(links).absolute()
         self._clock = clock or SystemClock()
         self._archive = archive
+        self._archive_found: Path | None = None
         self._wait_ready = wait_ready
         self._probe = SandboxProbe(self._clock)
         self._locks: dict[str, anyio.Lock] = {}
@@ -218,6 +219,12 @@ class LocalProvisioner(Configurable):
         record = folder.read_run()
         return record if record is not None and local_ending.is_running(record) else None
 
+    def _agent_file(self) -> Path:
+        """The zipapp, asked for once: to look whether it is up to date reads every source of it."""
+        if self._archive_found is None or not self._archive_found.is_file():
+            self._archive_found = self._archive()
+        return self._archive_found
+
     def _bubblewrap(self) -> Bubblewrap | Failure | None:
         return None if self.sandbox == "off" else self._probe.find()
 
@@ -247,7 +254,7 @@ class LocalProvisioner(Configurable):
             local=local,
             limits=Limits(memory=local.memory, processes=local.processes, disk=self.disk, cpu_share=local.cpu_share),
             private=self._private(),
-            archive=await self._blocking(self._archive),
+            archive=await self._blocking(self._agent_file),
             isolation=isolation,
             bubblewrap=found if isinstance(found, Bubblewrap) else None,
         )

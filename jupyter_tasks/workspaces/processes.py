@@ -36,7 +36,6 @@ __all__ = [
     "second_of_namespace",
 ]
 
-_PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAX_MEMBERS = 65_536  # a fork bomb must not make the walk endless
 
@@ -54,7 +53,7 @@ class ProcessIdentity:
 def boot_id() -> str:
     """The random word that the kernel drew when it started; "" where it tells none."""
     try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
 
@@ -67,9 +66,21 @@ class _Stat:
     start_time: int
 
 
+def _read(path: str) -> bytes:
+    """A whole file of /proc; plain calls, because every running workspace is read each second."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = b""
+        while piece := os.read(fd, 65_536):
+            text += piece
+        return text
+    finally:
+        os.close(fd)
+
+
 def _stat(pid: int) -> _Stat | None:
     try:
-        text = (_PROC / str(pid) / "stat").read_bytes()
+        text = _read(f"/proc/{pid}/stat")
     except OSError:
         return None
     # the name stands in brackets and may hold anything, brackets and spaces too
@@ -152,13 +163,13 @@ def reap(pid: int, *, timeout: float) -> int | None:
 def pid_namespace(pid: int) -> int | None:
     """The number of the pid namespace that ``pid`` lives in; None when it may not be seen or is gone."""
     try:
-        return (_PROC / str(pid) / "ns/pid").stat().st_ino
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116
     except OSError:
         return None
 
 
 def _all_pids() -> Iterator[int]:
-    with os.scandir(_PROC) as entries:
+    with os.scandir("/proc") as entries:
         for entry in entries:
             if entry.name.isdecimal():
                 yield int(entry.name)
@@ -176,10 +187,10 @@ def descendants(pid: int) -> list[int]:
 
 def _children(pid: int) -> list[int]:
     result: list[int] = []
-    with contextlib.suppress(OSError), os.scandir(_PROC / str(pid) / "task") as threads:
-        for thread in threads:  # a child hangs on the thread that forked it
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (a child hangs on the thread that forked it)
             with contextlib.suppress(OSError):
-                result += map(int, Path(thread.path, "children").read_bytes().split())
+                result += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
     return result
 
 
@@ -187,7 +198,7 @@ def second_of_namespace(first: int) -> ProcessIdentity | None:
     """The second process of the pid namespace whose first one is ``first``: what a sandbox was started for."""
     for pid in _children(first):
         with contextlib.suppress(OSError):
-            for line in (_PROC / str(pid) / "status").read_bytes().splitlines():
+            for line in _read(f"/proc/{pid}/status").splitlines():
                 if line.startswith(b"NSpid:") and line.split()[-1] == b"2":
                     return identify(pid)
     return None
@@ -201,7 +212,7 @@ def marked(variable: str, value: str) -> list[int]:
         if pid == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            if wanted in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+            if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 found.update(descendants(pid))
     return [pid for pid in sorted(found) if identify(pid) is not None]
 
@@ -211,7 +222,7 @@ def holders(path: Path) -> list[int]:
     found = []
     for pid in _all_pids():
         with contextlib.suppress(OSError):
-            for fd in (_PROC / str(pid) / "fd").iterdir():
+            for fd in Path(f"/proc/{pid}/fd").iterdir():
                 if fd.readlink() == path:
                     found.append(pid)
                     break
@@ -223,7 +234,7 @@ def resident_memory(pids: Iterable[int]) -> int:
     total = 0
     for pid in pids:
         with contextlib.suppress(OSError, ValueError, IndexError):
-            total += int((_PROC / str(pid) / "statm").read_bytes().split()[1]) * _PAGE
+            total += int(_read(f"/proc/{pid}/statm").split()[1]) * _PAGE
     return total
 
 
@@ -232,7 +243,7 @@ def proportional_memory(pids: Iterable[int]) -> int:
     total = 0
     for pid in pids:
         try:
-            text = (_PROC / str(pid) / "smaps_rollup").read_bytes()
+            text = _read(f"/proc/{pid}/smaps_rollup")
         except OSError:
             continue
         for line in text.splitlines():
