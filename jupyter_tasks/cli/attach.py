@@ -15,13 +15,14 @@ import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import anyio
 import click
 
 from jupyter_tasks.cli.options import task_argument
-from jupyter_tasks.cli.screen import RESET, Filter
+from jupyter_tasks.cli.screen import Filter
 from jupyter_tasks.errors import EngineUnavailable, LinkLost
 from jupyter_tasks.models import TerminalInput
 from jupyter_tasks.notebook.client import AsyncClient
@@ -46,44 +47,59 @@ def attach_command(task: str, take_over: bool) -> None:
         raise click.UsageError("attach needs a terminal; `jupyter tasks logs` works without one.")
     keys = "Ctrl-] detaches" if take_over else "read-only, Ctrl-] or Ctrl-C detaches; --take-over lets you type"
     click.echo(f"Attached to {task} ({keys}).", err=True)
-    with _raw(sys.stdin.fileno(), sys.stdout.fileno()):
-        ended = anyio.run(_attach, task, take_over)
+    screen = Filter()
+    with _raw(sys.stdin.fileno(), sys.stdout.fileno(), screen):
+        ended = anyio.run(_attach, task, take_over, screen)
     click.echo("\nThe agent's program has ended." if ended else "\nDetached; the task goes on.", err=True)
 
 
-async def _attach(task: str, take_over: bool) -> bool:
+@dataclass(eq=False)
+class _Size:
+    """The size that the agent's terminal had; known once it is shown."""
+
+    known: anyio.Event = field(default_factory=anyio.Event)
+    cols: int = 0
+    rows: int = 0
+
+
+async def _attach(task: str, take_over: bool, screen: Filter) -> bool:
     """Until the user detaches (False) or the program ends (True)."""
-    ended = False
+    ended, size = False, _Size()
     async with AsyncClient() as client:
         found = await client.get(task)
         async with anyio.create_task_group() as group:
 
             async def show() -> None:
                 nonlocal ended
-                await _show(client, found.id, take_over)
+                await _show(client, found.id, screen, size, take_over)
                 ended = True
                 group.cancel_scope.cancel()
 
             group.start_soon(show, name="show")
             if take_over:
-                group.start_soon(_follow_size, client, found.id, name="size")
+                group.start_soon(_follow_size, client, found.id, size, name="size")
             await _read_keys(client, found.id, take_over)
             group.cancel_scope.cancel()
+        if take_over and size.known.is_set() and not ended:  # its reader counts on the size it chose
+            await client.type_terminal(found.id, TerminalInput(cols=size.cols, rows=size.rows))
     return ended
 
 
-async def _show(client: AsyncClient, task: str, take_over: bool) -> None:
+async def _show(client: AsyncClient, task: str, screen: Filter, size: _Size, take_over: bool) -> None:
     """Write the terminal's bytes to ours until its program ends."""
-    offset, harmless, delay = _BACK, Filter(), 0.1
+    offset, delay = _BACK, 0.1
     while True:
         try:
             async with client.terminal(task, offset=offset, follow=True) as terminal:
-                if offset == _BACK and not take_over:
-                    _compare(terminal.cols, terminal.rows)
+                if not size.known.is_set():
+                    size.cols, size.rows = terminal.cols, terminal.rows
+                    size.known.set()
+                    if not take_over:
+                        _compare(size)
                 offset = terminal.offset
                 async for chunk in terminal:
                     offset, delay = offset + len(chunk), 0.1
-                    await anyio.to_thread.run_sync(_write, harmless.feed(chunk), abandon_on_cancel=True)
+                    await anyio.to_thread.run_sync(_write, screen.feed(chunk), abandon_on_cancel=True)
                 return
         except (EngineUnavailable, LinkLost):
             if delay > 5.0:
@@ -111,8 +127,9 @@ async def _read_keys(client: AsyncClient, task: str, take_over: bool) -> None:
             return
 
 
-async def _follow_size(client: AsyncClient, task: str) -> None:
+async def _follow_size(client: AsyncClient, task: str, size: _Size) -> None:
     """Give the agent's terminal our size, now and whenever ours changes."""
+    await size.known.wait()
     with anyio.open_signal_receiver(signal.SIGWINCH) as changes:
         await _resize(client, task)
         async for _ in changes:
@@ -124,10 +141,11 @@ async def _resize(client: AsyncClient, task: str) -> None:
     await client.type_terminal(task, TerminalInput(cols=size.columns, rows=size.lines))
 
 
-def _compare(cols: int, rows: int) -> None:
+def _compare(size: _Size) -> None:
     own = shutil.get_terminal_size()
-    if (own.columns, own.lines) != (cols, rows):
-        note = f"(the agent's terminal is {cols}x{rows}, yours {own.columns}x{own.lines}: lines may be misplaced)\r\n"
+    if (own.columns, own.lines) != (size.cols, size.rows):
+        theirs, ours = f"{size.cols}x{size.rows}", f"{own.columns}x{own.lines}"
+        note = f"(the agent's terminal is {theirs}, yours {ours}: lines may be misplaced)\r\n"
         os.write(sys.stderr.fileno(), note.encode())
 
 
@@ -138,7 +156,7 @@ def _write(data: bytes) -> None:
 
 
 @contextmanager
-def _raw(stdin: int, stdout: int) -> Iterator[None]:
+def _raw(stdin: int, stdout: int, screen: Filter) -> Iterator[None]:
     """The terminal in raw mode; whatever happens, as it was before afterwards."""
     before = termios.tcgetattr(stdin)
     try:
@@ -146,4 +164,4 @@ def _raw(stdin: int, stdout: int) -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(stdin, termios.TCSAFLUSH, before)
-        os.write(stdout, RESET)
+        os.write(stdout, screen.reset())

@@ -69,6 +69,8 @@ def report(error: BaseException) -> int:
         import traceback
 
         traceback.print_exception(error)
+    while inner := getattr(error, "exceptions", None):  # a task group's: the first is the cause of the others
+        error = inner[0]
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, SystemExit):

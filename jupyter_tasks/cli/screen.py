@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["RESET", "Filter"]
+__all__ = ["Filter"]
 
-# leave whatever mode an agent's program may have left on: attributes, alternate screen, mouse, paste, focus, cursor
-RESET = (
+# whatever mode an agent's program may have left on: attributes, mouse, paste, focus, cursor, scroll region (whose reset
+# moves the cursor: saved and restored around it)
+_RESET = (
     b"\x1b[!p\x1b[0m\x1b[?1l\x1b>\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l"
-    b"\x1b[?1004l\x1b[?2004l\x1b[?2026l\x1b[r\x1b[?1049l"
+    b"\x1b[?1004l\x1b[?2004l\x1b[?2026l\x1b7\x1b[r\x1b8"
 )
+_LEAVE = b"\x1b[?1049l"  # the alternate screen, and the cursor where it was before
+_BOTTOM = b"\x1b[999;1H"
 _LONGEST = 64 * 1024  # bytes of an unfinished sequence that are waited for
 
 _WHOLE = re.compile(
@@ -26,6 +29,7 @@ _WHOLE = re.compile(
 )
 # reports (c n t q x p R), keyboard protocols (u, > m), rectangles that copy (y z { | })
 _ACTS = re.compile(rb"[0-?]*(?:[cntqxupyz{|}]|\$[a-z]|[>?][0-9;]*m|[ ]?q)\Z")
+_ALTERNATE = re.compile(rb"\x1b\[\?(?:47|1047|1049)([hl])\Z")
 _STYLE = re.compile(rb"[0-6]? q\Z")  # the shape of the cursor
 
 
@@ -34,6 +38,11 @@ class Filter:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._alternate = False
+
+    def reset(self) -> bytes:
+        """What puts the user's terminal in order again, the cursor below what was drawn."""
+        return _RESET + (_LEAVE if self._alternate else _BOTTOM)
 
     def feed(self, data: bytes) -> bytes:
         """What of ``data`` (and of what was held back) may be shown now."""
@@ -52,6 +61,8 @@ class Filter:
                 continue
             if _harmless(found):
                 out.append(found.group())
+                if switch := _ALTERNATE.match(found.group()):
+                    self._alternate = switch[1] == b"h"
             at = found.end()
         else:
             out.append(data[at:])

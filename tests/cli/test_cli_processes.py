@@ -209,6 +209,8 @@ def test_attach_takes_over(shell: Shell) -> None:
         os.write(master, b"tail\x1dnot this")
         assert running.wait(timeout=10) == 0
     assert typed(shell).endswith(b"tail")
+    back = shell.service.calls[-1][1]
+    assert (back.cols, back.rows) == (80, 24)  # as it was
 
 
 def test_attach_ends_with_the_agents_program(shell: Shell) -> None:
@@ -217,6 +219,21 @@ def test_attach_ends_with_the_agents_program(shell: Shell) -> None:
     with terminal(shell, "attach", "purple") as (running, master):
         until(lambda: b"The agent's program has ended." in read(master, seen))
         assert running.wait(timeout=10) == 0
+
+
+def test_attach_says_why_it_cannot_type(shell: Shell) -> None:
+    task = shell.create()
+    shell.service.go_live()
+    seen = bytearray()
+    with terminal(shell, "attach", "purple", "--take-over") as (running, master):
+        before = termios.tcgetattr(master)
+        until(lambda: [call for call in shell.service.calls if call[0] == "type"])
+        shell.portal.call(shell.service.delete, "me", task.id)
+        os.write(master, b"x")
+        until(lambda: b"Error: Resource not found" in read(master, seen))
+        assert running.wait(timeout=10) == 3
+        assert termios.tcgetattr(master)[3] == before[3]
+    assert b"Traceback" not in seen
 
 
 def test_attach_needs_a_terminal(shell: Shell) -> None:

@@ -83,6 +83,17 @@ def test_nothing_that_asks_gets_through(pieces: list[bytes]) -> None:
     assert not re.search(rb"\x1b[\]PX^_]|\x1b\[[0-9;?]*[cn]|\x1b\[[?0-9]*\$p", shown)
 
 
+def test_the_terminal_is_put_in_order_as_it_was_left() -> None:
+    screen = Filter()
+    assert screen.reset().endswith(b"\x1b[999;1H")
+    screen.feed(b"\x1b[?10")
+    screen.feed(b"49hfull screen")
+    assert screen.reset().endswith(b"\x1b[?1049l")
+    screen.feed(b"\x1b[?1049l")
+    assert b"\x1b[?1049l" not in screen.reset()
+    assert screen.feed(screen.reset()) == screen.reset()
+
+
 def test_an_endless_sequence_is_not_kept() -> None:
     screen = Filter()
     screen.feed(b"\x1b]0;")
