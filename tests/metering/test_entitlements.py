@@ -46,10 +46,10 @@ def record(connection: Connection, number: int) -> None:
 
 @pytest.mark.anyio
 async def test_nobody_set_anything(database: Database) -> None:
-    await database.write(record, 1200)
+    await database.write(record, 12)
     figures = await database.read(Entitlements().usage, NOON)
-    assert (figures.actual, figures.included, figures.limit, figures.enforcement) == (1200, 1000, None, "advisory")
-    assert figures.warnings == ()
+    assert (figures.actual, figures.included, figures.limit, figures.enforcement) == (12, 1000, None, "advisory")
+    assert (await database.read(entitlements(included=10).usage, NOON)).warnings == ()
     assert figures.period.start == datetime(2025, 1, 1, tzinfo=timezone.utc)
     assert figures.period.end == datetime(2026, 1, 1, tzinfo=timezone.utc)
     await database.read(Entitlements().check, NOON)
