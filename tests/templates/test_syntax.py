@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import secrets
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import jupyter_tasks.templates
 from jupyter_tasks.templates.hcl import nodes
 from jupyter_tasks.templates.hcl.diagnostics import HclError, Source
 from jupyter_tasks.templates.hcl.syntax import MAX_BYTES, decode, parse, parse_expression, parse_template
 
 HERE = Path(__file__).parent
 CORPUS = (HERE / "corpus.tf.txt").read_text()
+BUNDLED = Path(jupyter_tasks.templates.__file__).parent / "builtin" / "quickstart" / "main.tf"
 CASES: list[str] = json.loads((HERE / "syntax_cases.json").read_text())
 ALPHABET = '{}[]()"$%~\\\n\r\t #/*<>-=!&|?:.,aEOT0159_ é²'
 WORDS = ("${", "%{", '"', "<<E\n", "\nE\n", "/*", "*/", "}", "[*]", "...", "=>", "for ", " in ", "if ", "<<-X\n", "X\n")
@@ -25,10 +28,12 @@ def accepts(text: str) -> bool:
     try:
         parse(decode("main.tf", text.encode()))
     except HclError as problem:
-        assert problem.diagnostics
-        assert all(item.line and item.column for item in problem.diagnostics)
-        return False
-    return True
+        found = problem.diagnostics
+    else:
+        return True
+    assert found
+    assert all(item.line and item.column for item in found)
+    return False
 
 
 def go_accepts(text: str) -> bool | None:
@@ -96,11 +101,8 @@ def test_many_mutants_as_go_reads_them(seed: int) -> None:
 def test_python_hcl2_reads_the_same_blocks() -> None:
     """The second opinion: python-hcl2 on what the bundled template declares."""
     hcl2 = pytest.importorskip("hcl2")
-    import jupyter_tasks.templates
-
-    path = Path(jupyter_tasks.templates.__file__).parent / "builtin/quickstart/main.tf"
-    theirs = hcl2.loads(path.read_text())
-    ours = parse(Source("main.tf", path.read_text()))
+    theirs = hcl2.loads(BUNDLED.read_text())
+    ours = parse(Source("main.tf", BUNDLED.read_text()))
     found = [(block.labels[0].text, block.labels[1].text) for block in ours.blocks if block.type == "resource"]
     expected = [
         (kind.strip('"'), name.strip('"'))
@@ -213,22 +215,20 @@ def test_random_bytes_never_crash() -> None:
         text = "".join(chance.choice([*ALPHABET, *WORDS]) for _ in range(chance.randint(0, 60)))
         accepts(text)
         for read in (parse_expression, parse_template):
-            try:
+            with contextlib.suppress(HclError):
                 read(Source("x", text))
-            except HclError:
-                pass
 
 
 @pytest.mark.slow
 def test_throughput() -> None:
-    text = CORPUS * 400
-    parse(Source("x", CORPUS))
-    best = min(_timed(text.replace("c = 1", f"c{run} = 1")) for run in range(3))
-    print(f"{len(text) / best / 1e6:.2f} MB/s")
-    assert len(text) / best > 0.5e6  # far below what an idle machine does: only a change in kind fails
-
-
-def _timed(text: str) -> float:
-    start = time.perf_counter()
-    parse(Source("x", text))
-    return time.perf_counter() - start
+    """Processor time, so that a busy machine does not fail it."""
+    text = BUNDLED.read_text()
+    rates = []
+    for _ in range(5):
+        sources = [Source("x", text) for _ in range(60)]
+        start = time.process_time()
+        for source in sources:
+            parse(source)
+        rates.append(len(text) * len(sources) / (time.process_time() - start) / 1e6)
+    print(f"{max(rates):.2f} MB/s")
+    assert max(rates) > 1.5
