@@ -21,6 +21,8 @@ __all__ = ["MAX_ERRORS", "MAX_QUEUE", "EventFeed", "rfc3339"]
 
 MAX_QUEUE = 1_024
 """Events waiting for one subscriber; one more and it is dropped: it reconnects and gets everything anew."""
+MAX_QUEUE_BYTES = 8 << 20
+"""The same in bytes: every update of a message carries its whole text."""
 MAX_ERRORS = 100
 KEEPALIVE = 15.0
 _SCREEN_EVERY = 0.1
@@ -131,14 +133,16 @@ class _Queue:
     def __init__(self, replay: list[bytes]) -> None:
         self._replay = deque(replay)
         self._waiting: deque[bytes] = deque()
+        self._size = 0
         self._event = anyio.Event()
         self._ended = False
 
     def put(self, frame: bytes) -> bool:
-        if len(self._waiting) >= MAX_QUEUE:
+        if len(self._waiting) >= MAX_QUEUE or self._size + len(frame) > MAX_QUEUE_BYTES:
             self.end()
             return False
         self._waiting.append(frame)
+        self._size += len(frame)
         self._event.set()
         return True
 
@@ -157,7 +161,9 @@ class _Queue:
                 await self._event.wait()
                 group.cancel_scope.cancel()
         if self._waiting:
-            return self._waiting.popleft()
+            frame = self._waiting.popleft()
+            self._size -= len(frame)
+            return frame
         return None if self._ended else b": keep-alive\n\n"
 
     @staticmethod

@@ -10,6 +10,7 @@ agent's own report, window title, marker on the screen, stability of the screen,
   words. So it holds from the moment that another source says the agent is at rest; its text holds at once.
 - A report of working yields to a title or marker that says otherwise later, and to a screen that has been still for
   ``REPORT_HOLD`` seconds more (the agent forgot to take it back).
+- A question on the screen outranks a title that says idle: to some agents waiting for permission is being idle.
 - What a source said before a turn began counts again only ``TURN_GRACE`` seconds later: the agent has not seen Enter.
 """
 
@@ -46,6 +47,7 @@ REPORT_HOLD = 10.0
 """Seconds."""
 _MAX_TEXT = 1_000
 _MAX_PROGRAMS = 16
+_LOOKED_AT: tuple[Source, ...] = ("title", "marker", "stability")
 _REST = ("idle", "complete", "failure")
 _WEIGHT = {"blocked": 4, "working": 3, "failure": 2, "complete": 1, "idle": 0}
 _PROGRAM_STATES: dict[str, State] = {
@@ -206,8 +208,8 @@ class Signals:
         """When (monotonic) the statement may change though nothing is heard; None: never."""
         now = self.clock.monotonic()
         moments = [self._turn_at + TURN_GRACE]
-        still = self._levels.get("stability")
-        if still is not None:
+        still, report = self._levels.get("stability"), self._levels.get("report")
+        if still is not None and report is not None and report.state == "working":
             moments.append(still.at + REPORT_HOLD)
         return min((moment for moment in moments if moment > now), default=None)
 
@@ -215,13 +217,16 @@ class Signals:
         source: Source = "stability"
         found = _Level("working", self._turn_at, self._began or self.clock.now())
         self._began = self._began or found.since
-        for named in ("title", "marker", "stability"):
-            level = self._levels.get(named)
-            if level is not None and self._counts(level):
+        heard = [(named, self._levels[named]) for named in _LOOKED_AT if named in self._levels]
+        for named, level in heard:
+            if level.state == "blocked":
+                return self._evidence(named, level)
+        for named, level in heard:
+            if self._counts(level):
                 source, found = named, level
                 break
         report = self._levels.get("report")
-        if report is None or found.state == "blocked":
+        if report is None:
             return self._evidence(source, found)
         if report.state != "working":
             return self._with_report(source, found)

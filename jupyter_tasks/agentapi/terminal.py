@@ -34,7 +34,7 @@ from jupyter_tasks.agentapi.pulse import Pulse
 from jupyter_tasks.agentapi.signals import Evidence, State
 from jupyter_tasks.agentapi.transcript import Anchor, Transcript
 from jupyter_tasks.clock import Clock
-from jupyter_tasks.errors import AgentError, LinkError
+from jupyter_tasks.errors import AgentError, TasksError
 
 __all__ = ["READY_TIMEOUT", "STABILITY", "TerminalConversation"]
 
@@ -249,7 +249,7 @@ class TerminalConversation:
             data, key = self._replies.popleft()
             try:
                 await self._write(data, key)
-            except (LinkError, AgentError) as error:  # the agent can do without an answer
+            except TasksError as error:  # the agent can do without an answer
                 self._listeners.on_error(f"The agent's terminal was not answered: {error.message}")
 
     def _next_moment(self) -> float | None:

@@ -108,6 +108,15 @@ def test_what_was_said_before_a_turn_is_stale_at_first(turning: Turning) -> None
     assert turning.now == ("idle", "osc7501")  # said again: it is about this turn
 
 
+def test_a_question_on_the_screen_outranks_an_idle_title(turning: Turning) -> None:
+    turning.signals.observe("title", "idle")
+    turning.signals.observe("marker", "blocked", "permission")
+    turning.signals.report("working", "Writing")
+    assert turning.now == ("blocked", "marker")
+    turning.signals.observe("marker", None)
+    assert turning.now == ("working", "report")
+
+
 def test_since_is_when_the_state_began(turning: Turning) -> None:
     signals = turning.signals
     signals.program_status("state=working:msg=" + base64.b64encode(b"one").decode())

@@ -11,6 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from agent_on_screen import Agent, talking, texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_tasks.agentapi.messages import Message, Text
 from jupyter_tasks.errors import AgentBusy, AgentError, InvalidInput, LinkLost
@@ -505,3 +507,59 @@ async def test_only_enter_is_missing_after_the_engine_died(clock: FakeClock) -> 
         assert agent.writes == [b"\r"]
         assert agent.taken == ["build it"]
         assert conversation.messages[-1].text == "You said build it."
+
+
+BYTES = [
+    *(
+        b"> ",
+        b"\r\n",
+        b"text",
+        b"\x1b[2J\x1b[H",
+        b"\x1b[?1049h",
+        b"\x1b[?1049l",
+        b"\x1b]7501;state=idle\x07",
+        b"\xff\xc3",
+    ),
+    *(
+        b"\x1b]7501;state=working\x07",
+        b"\x1b]7501;state=blocked:kind=auth\x07",
+        b"\x1b]2;\xe2\x97\x90 x\x07",
+        b"\x1b[c",
+    ),
+    *("─".encode() * 80, "❯ 1. Yes\r\n  2. No\r\n".encode(), b"Do you want to proceed?", b"\x1b[A\x1b[K", b"\x1b[5;1H"),
+]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.sampled_from(BYTES) | st.binary(max_size=20), max_size=30),
+    st.sampled_from(["claude", "codex", "opencode", "custom"]),
+    st.integers(0, 30),
+)
+def test_any_stream_is_survived_and_replayed_alike(pieces: list[bytes], kind: str, cut: int) -> None:
+    """Whatever an agent draws: ids are positions, it settles, and a restart at any point says the same."""
+
+    async def play() -> None:
+        clock, agent = FakeClock(), Agent()
+        async with talking(agent, clock, kind=kind) as (conversation, _):
+            stored, checkpoint = conversation.messages, conversation.checkpoint()
+            for at, piece in enumerate(pieces):
+                conversation.feed(piece)
+                await clock.advance(0.06)
+                if at == cut:
+                    stored, checkpoint = conversation.messages, conversation.checkpoint()
+            await clock.advance(40)
+            assert [message.id for message in conversation.messages] == list(range(len(conversation.messages)))
+            assert conversation.ready
+            assert clock.sleepers == 0
+            told = conversation.state
+        agent.conversation = None
+        options = {"messages": stored, "checkpoint": checkpoint}
+        async with talking(agent, clock, kind=kind, **options) as (again, _):
+            again.feed(b"".join(pieces))
+            again.caught_up()
+            await clock.advance(40)
+            assert texts(again.messages)[: len(stored) - 1] == texts(stored)[:-1]
+            assert (again.state.state, again.state.kind) == (told.state, told.kind)
+
+    anyio.run(play)

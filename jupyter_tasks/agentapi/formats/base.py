@@ -97,7 +97,7 @@ class Format:
         return "\n".join(lines[:end])
 
 
-_MARKER_ROWS = 14
+_MARKER_ROWS = 10
 
 
 def trim_empty_lines(text: str) -> str:
