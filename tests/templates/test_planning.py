@@ -290,7 +290,7 @@ def test_functions_read_nothing_but_the_template(write: Callable[..., Path], exp
     tree = write(AGENT + f"locals {{\n  x = {expression}\n}}\n", {"sub/a": "a"})
     (tree.parent / "secret").write_text("secret")
     os.symlink(tree.parent / "secret", tree / "link")
-    with pytest.raises(TemplateInvalid, match="outside of the template|leads out of the template"):
+    with pytest.raises(TemplateInvalid, match=r"(?:outside|leads out) of the template"):
         plan(tree, inputs(), template_version_id="v")
 
 

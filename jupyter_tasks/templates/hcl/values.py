@@ -91,7 +91,7 @@ class ObjectValue(dict[str, Any]):
 
 
 Value: TypeAlias = (
-    "str | bool | int | Decimal | None | Unknown | ListValue | TupleValue | SetValue | MapValue | ObjectValue"
+    "str | bool | int | Decimal | Unknown | ListValue | TupleValue | SetValue | MapValue | ObjectValue | None"
 )
 
 

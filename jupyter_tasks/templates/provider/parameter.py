@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jupyter_tasks.templates.hcl.diagnostics import HclError
+from jupyter_tasks.templates.hcl.functions.matching import find
 from jupyter_tasks.templates.hcl.functions.patterns import compile_pattern
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem
 from jupyter_tasks.templates.hcl.types import BOOL, NUMBER
@@ -273,7 +274,7 @@ def _broken_rule(subject: _Subject, rules: Decoded) -> str:
 
 def _broken_pattern(rules: Decoded, pattern: str, value: str) -> str:
     try:
-        found = compile_pattern(pattern).search(value)
+        found = find(compile_pattern(pattern), value, most=1)
     except FunctionProblem as problem:
         raise rules.error("regex", "Invalid regex", problem.message) from None
     message = rules.text("error")

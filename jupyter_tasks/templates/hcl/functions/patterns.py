@@ -1,22 +1,18 @@
 """RE2 patterns as Go writes them, run by Python's ``re`` within bounds.
 
-Owns the translation (ASCII classes, ``$`` as the end of the text, ``(?U)`` and the like refused), Go's ``$name``
-in replacements, and the bound on backtracking: RE2 is linear, ``re`` is not, so that a pattern in which a repeat
-stands inside a repeat only sees short text.
+Owns the translation (ASCII classes, ``$`` as the end of the text, ``(?U)`` and the like refused). How a pattern is
+run is the business of ``matching``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem
 
-__all__ = ["compile_pattern", "expand", "guarded", "matches", "replace"]
+__all__ = ["compile_pattern"]
 
-_LONGEST_TEXT = 256 * 1024
-_LONGEST_FOR_NESTED = 64
 _MAX_PATTERN = 2_000
 _CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7F", "blank": r"\t ", "cntrl": r"\x00-\x1F\x7F",
@@ -84,49 +80,3 @@ def _translate(pattern: str, multiline: bool) -> str:
             inside = False
         made += text
     return made
-
-
-_NESTED = re.compile(r"[*+}]\)*[^|()]*\)[*+{]")
-
-
-def guarded(pattern: re.Pattern[str], text: str) -> re.Pattern[str]:
-    """The pattern, once it is sure that ``text`` cannot keep it busy for long. Raises: FunctionProblem."""
-    if len(text) > _LONGEST_TEXT:
-        raise FunctionProblem(f"the text has more than {_LONGEST_TEXT} characters.")
-    return pattern
-
-
-def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """Every match as Go counts them: an empty one right behind another is none."""
-    last = -1
-    for found in pattern.finditer(text):
-        if found.end() != found.start() or found.start() != last:
-            yield found
-        last = found.end()
-
-
-def replace(pattern: re.Pattern[str], new: str, text: str) -> str:
-    """``text`` with every match replaced by what ``new`` makes of it."""
-    made, at = [], 0
-    for found in matches(pattern, text):
-        made += [text[at : found.start()], expand(new, found)]
-        at = found.end()
-    return "".join([*made, text[at:]])
-
-
-_REFERENCE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))", re.ASCII)
-
-
-def expand(template: str, found: re.Match[str]) -> str:
-    """Go's replacement text: ``$1``, ``$name``, ``${name}``, ``$$``; the longest name counts, unknown is empty."""
-
-    def group(reference: re.Match[str]) -> str:
-        name = reference[1] or reference[2]
-        if name is None:
-            return "$"
-        try:
-            return found[int(name) if name.isdigit() else name] or ""
-        except (IndexError, re.error):
-            return ""
-
-    return _REFERENCE.sub(group, template)

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from decimal import Decimal
 
-from jupyter_tasks.templates.hcl.functions import patterns
+from jupyter_tasks.templates.hcl.functions.matching import Match, find, replace
+from jupyter_tasks.templates.hcl.functions.patterns import compile_pattern
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
 from jupyter_tasks.templates.hcl.types import NUMBER, STRING, ListType
 from jupyter_tasks.templates.hcl.values import ListValue, ObjectValue, Value
@@ -139,8 +140,7 @@ def _substr(text: str, offset: int | Decimal, length: int | Decimal) -> Value:
 @function("replace", str=STRING, substr=STRING, replace=STRING)
 def _replace(text: str, wanted: str, new: str) -> Value:
     if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
-        pattern = patterns.guarded(patterns.compile_pattern(wanted[1:-1]), text)
-        return patterns.replace(pattern, new, text)
+        return replace(compile_pattern(wanted[1:-1]), new, text)
     if not wanted and len(text) > 100_000:
         raise FunctionProblem("the text is too long.", 0)
     return text.replace(wanted, new)
@@ -148,22 +148,21 @@ def _replace(text: str, wanted: str, new: str) -> Value:
 
 @function("regex", pattern=STRING, string=STRING)
 def _regex(pattern: str, text: str) -> Value:
-    found = patterns.guarded(patterns.compile_pattern(pattern), text).search(text)
+    found = find(compile_pattern(pattern), text, most=1)
     if not found:
         raise FunctionProblem("pattern did not match any part of the given string.", 1)
-    return _captures(found)
+    return _captures(found[0])
 
 
 @function("regexall", pattern=STRING, string=STRING)
 def _regexall(pattern: str, text: str) -> Value:
-    compiled = patterns.guarded(patterns.compile_pattern(pattern), text)
-    return ListValue(_captures(found) for found in patterns.matches(compiled, text))
+    return ListValue(_captures(found) for found in find(compile_pattern(pattern), text))
 
 
-def _captures(found: re.Match[str]) -> Value:
-    named = found.groupdict()
-    if named:
-        if len(named) != found.re.groups:
+def _captures(found: Match) -> Value:
+    groups = len(found.spans) - 1
+    if found.names:
+        if len(found.names) != groups:
             raise FunctionProblem("named and unnamed groups cannot be mixed.", 0)
-        return ObjectValue(sorted(named.items()))
-    return ListValue(found.groups()) if found.re.groups else found[0]
+        return ObjectValue(sorted((name, found.group(number)) for name, number in found.names.items()))
+    return ListValue(found.group(number + 1) for number in range(groups)) if groups else found.group(0)
