@@ -98,7 +98,13 @@ def translated(error: Exception, where: str) -> StoreError:
             if word in said:
                 return kind(f"The store {where} {what}.", hint=hint, detail=f"(SQLite: {cause})")
         return StoreError(f"The store {where} failed.", hint="The engine's log has more.", detail=f"(SQLite: {cause})")
-    return _of_server(cause, where)
+    if isinstance(error, DBAPIError):
+        return _of_server(cause, where)
+    return StoreError(
+        f"The store {where} was asked something that makes no sense.",
+        hint="Please report this: it is a mistake of Jupyter Tasks.",
+        detail=type(error).__name__,
+    )
 
 
 def _of_server(cause: Exception, where: str) -> StoreError:

@@ -93,7 +93,7 @@ class Review:
     # ------------------------------------------------------------ in a thread
 
     def _reader(self, tree: Path) -> TreeReader:
-        tree = Path(os.path.normpath(tree))
+        tree = Path(os.path.abspath(tree))  # noqa: PTH100 - resolve() would follow links
         trusted = self._trusted or Path(os.path.commonpath([self.git_dir.absolute(), tree]))
         deadline = self._clock.monotonic() + READ_SECONDS
         return TreeReader(tree, trusted, late=lambda: self._clock.monotonic() > deadline)

@@ -130,11 +130,20 @@ class TreeReader:
                     except FileNotFoundError:
                         continue
         except OSError as error:
-            self.skipped.append(Skipped(prefix[:-1], f"a directory that cannot be read ({error.strerror})"))
+            self.skipped.append(_unreadable(prefix[:-1], error))
         self._entries += len(found)
         if self._entries > MOST_ENTRIES:
             raise _too_much(self._tree, f"more than {MOST_ENTRIES:,} files")
         return found
+
+    def _opened(self, parent: int, name: bytes, path: bytes, flags: int) -> int | None:
+        try:
+            return os.open(name, flags, dir_fd=parent)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.skipped.append(_unreadable(path, error))
+            return None
 
     def _below(self, parent: int, name: bytes, path: bytes, depth: int) -> Iterator[Found]:
         if name in TOOL_DIRECTORIES:
@@ -143,12 +152,8 @@ class TreeReader:
         if depth >= MOST_DEPTH:
             self.skipped.append(Skipped(path, f"deeper than {MOST_DEPTH} directories"))
             return
-        try:
-            descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.skipped.append(Skipped(path, f"a directory that cannot be read ({error.strerror})"))
+        descriptor = self._opened(parent, name, path, _DIRECTORY)
+        if descriptor is None:
             return
         try:
             yield from self._directory(descriptor, path + b"/", depth + 1)
@@ -161,7 +166,7 @@ class TreeReader:
         except FileNotFoundError:
             return
         except OSError as error:
-            self.skipped.append(Skipped(path, f"a link that cannot be read ({error.strerror})"))
+            self.skipped.append(_unreadable(path, error))
 
     def _file(self, parent: int, name: bytes, path: bytes) -> Iterator[Found]:
         if self._late():
@@ -169,12 +174,8 @@ class TreeReader:
                 f"Reading the files of the workspace took too long ({self._tree}).",
                 hint="Try again when the agent is idle.",
             )
-        try:
-            descriptor = os.open(name, _FILE, dir_fd=parent)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.skipped.append(Skipped(path, f"a file that cannot be read ({error.strerror})"))
+        descriptor = self._opened(parent, name, path, _FILE)
+        if descriptor is None:
             return
         try:
             found = os.fstat(descriptor)
@@ -183,7 +184,7 @@ class TreeReader:
                 return
             content = _content(descriptor, found)
         except OSError as error:
-            self.skipped.append(Skipped(path, f"a file that cannot be read ({error.strerror})"))
+            self.skipped.append(_unreadable(path, error))
             return
         finally:
             os.close(descriptor)
@@ -206,6 +207,10 @@ def _content(descriptor: int, found: os.stat_result) -> bytes:
         found = os.fstat(descriptor)  # it grew meanwhile
     # The time of its last change of any kind cannot be set by a workspace.
     return b"\0a file of %d bytes, changed at %d, node %d" % (found.st_size, found.st_ctime_ns, found.st_ino)
+
+
+def _unreadable(path: bytes, error: OSError) -> Skipped:
+    return Skipped(path, f"cannot be read: {error.strerror}")
 
 
 def _other(path: bytes, kind: int) -> Skipped:

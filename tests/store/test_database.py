@@ -340,20 +340,14 @@ async def test_a_contradiction_is_no_raw_error(database: Database) -> None:
     assert not isinstance(caught.value, StoreReadOnly)
 
 
+async def test_a_mistake_of_ours_is_not_blamed_on_the_disk(database: Database) -> None:
+    with pytest.raises(StoreError, match="makes no sense") as caught:
+        await database.write(lambda connection: connection.execute(insert(events).values(no_such_column=1)))
+    assert not caught.value.retryable
+
+
 async def test_values_are_in_no_error(database: Database) -> None:
     with pytest.raises(StoreError) as caught:
         await database.write(lambda connection: connection.execute(insert(tasks).values(id="canary-value")))
     shown = f"{caught.value!r} {caught.value} {caught.value.__cause__!r} {caught.value.__cause__}"
     assert "canary-value" not in shown
-
-
-@pytest.mark.slow
-async def test_a_fresh_store_is_quick(tmp_path: Path) -> None:
-    spent = []
-    for number in range(5):
-        started = time.perf_counter()
-        database = await Database.open(tmp_path / str(number) / "tasks.db", clock=CLOCK)
-        await database.read(count)
-        spent.append(time.perf_counter() - started)
-        await database.close()
-    assert sorted(spent)[2] <= 0.15, spent
