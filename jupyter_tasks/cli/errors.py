@@ -40,8 +40,8 @@ OK, FAILED, USAGE, NOT_FOUND, NEEDS_YOU, CONFLICT, LIMIT, NO_ENGINE, INTERRUPTED
 EXIT_CODES = {
     OK: "done (with --wait or --follow: the agent is idle or complete)",
     FAILED: "failed (with --wait or --follow: also when the task failed or was paused)",
-    USAGE: "the command line, a value or the template is wrong",
-    NOT_FOUND: "no such task, template, preset or app",
+    USAGE: "the command line, a value (an unknown template, preset or parameter too) or the template is wrong",
+    NOT_FOUND: "no such task or app",
     NEEDS_YOU: "the agent waits for your answer (with --wait or --follow)",
     CONFLICT: "not now: the task's status does not allow it",
     LIMIT: "a limit is reached",
@@ -105,7 +105,10 @@ def _say(error: TasksError) -> None:
 
     lines = [f"Error: {error.message}"]
     lines += [f"  {line}" for line in error.detail.splitlines()]
-    lines += [f"  {wrong.field}: {wrong.detail}" for wrong in error.validations]
+    said = f"{error.message} {error.detail}"
+    for wrong in error.validations:
+        if wrong.detail not in said and error.message not in wrong.detail:  # coder's bodies say things twice
+            lines.append(f"  {wrong.field}: {wrong.detail}")
     if isinstance(error, TemplateInvalid):
         lines += [finding.render() for finding in error.diagnostics]
     if error.hint:

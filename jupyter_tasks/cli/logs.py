@@ -22,7 +22,7 @@ _AGAIN = 1.0  # seconds between two looks at logs that have no events of their o
 
 _CELLS = {
     "id": lambda entry: str(entry.id),
-    "type": lambda entry: entry.type.value,
+    "type": lambda entry: f"{entry.type.value:<6}",  # rows that follow later stand under the same heading
     "source": lambda entry: entry.source or "",
     "time": lambda entry: output.stamp(entry.time),
     "content": lambda entry: entry.content.strip("\n"),

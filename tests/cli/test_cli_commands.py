@@ -107,6 +107,13 @@ def test_the_engines_errors_come_back_as_sentence_hint_and_code(
         assert f"{wrong.field}: {wrong.detail}" in done.err
 
 
+def test_what_is_said_twice_is_printed_once(shell: Shell) -> None:
+    wrong = [errors.FieldError("preset", "No preset Foo. There are A, B."), errors.FieldError("name", "too long")]
+    shell.service.failures.append(errors.InvalidInput("No preset Foo.", hint="There are A, B.", validations=wrong))
+    done = shell.run("create", "x", "-t", "quickstart")
+    assert done.err == "Error: No preset Foo.\n  name: too long\nHint: There are A, B.\n"
+
+
 def test_wait_prints_the_uuid_and_nothing_else(shell: Shell) -> None:
     async def part(task: models.Task) -> None:
         shell.service.become(task, "working")
@@ -265,6 +272,25 @@ def test_send_resumes_a_paused_task_first(shell: Shell) -> None:
     assert last(shell, "send")[3] == "go on"
 
 
+def test_send_waits_for_a_busy_agent_and_says_it_once(shell: Shell) -> None:
+    shell.create()
+    keys: list[str | None] = []
+    send = shell.service.send
+
+    async def note(user: str, task: str, text: str, key: str | None = None) -> None:
+        keys.append(key)
+        if len(keys) == 1:
+            raise errors.AgentBusy("The agent is working.")
+        await send(user, task, text, key)
+
+    shell.service.send = note  # type: ignore[method-assign]
+    done = shell.run("send", "purple", "go on")
+    assert done.code == 0, done
+    assert "Waiting for the agent of purple" in done.err
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+
+
 def test_send_to_a_task_in_error(shell: Shell) -> None:
     shell.create(status=models.TaskStatus.error)
     done = shell.run("send", "purple", "x")
@@ -354,7 +380,7 @@ def test_open_prints_a_url_of_its_own_origin(shell: Shell) -> None:
 def test_logs_of_each_kind(shell: Shell) -> None:
     task = shell.create()
     shell.portal.call(shell.service.send, "me", task.id, "hello\nagent")
-    assert shell.run("logs", "purple").out.splitlines() == ["TYPE   CONTENT", "input  hello", "       agent"]
+    assert shell.run("logs", "purple").out.splitlines() == ["TYPE    CONTENT", "input   hello", "        agent"]
     shell.service.entries = [
         models.TaskLogEntry(
             id=1, content="made", type=models.TaskLogType.output, time=datetime.now(timezone.utc), source="files"

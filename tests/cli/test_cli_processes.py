@@ -287,6 +287,7 @@ ask jupyter tasks usa
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_completes_both_names_and_leaves_jupyters_own(shell: Shell, program: dict[str, str]) -> None:
     shell.create()
