@@ -6,12 +6,10 @@ package beside the workspace agent. It knows two things: change a theme colour, 
 
 from __future__ import annotations
 
-from typing import List, Optional
-
 __all__ = ["main"]
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the agent in the current directory until the terminal closes.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import colorsys
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from .css_names import CSS_NAMES
 
@@ -22,7 +22,7 @@ class Colour(NamedTuple):
 
 
 # What people say first. "purple" of CSS (#800080) is dull on a dashboard: these are the hues people mean by the word.
-_PLEASANT: Dict[str, str] = {
+_PLEASANT: dict[str, str] = {
     "purple": "#7c3aed",
     "violet": "#8b5cf6",
     "indigo": "#4f46e5",
@@ -83,7 +83,7 @@ _PLEASANT: Dict[str, str] = {
     "dodger blue": "#1e90ff",
 }
 
-_ALL: Dict[str, str] = {**CSS_NAMES, **_PLEASANT}
+_ALL: dict[str, str] = {**CSS_NAMES, **_PLEASANT}
 
 _HEX = re.compile(r"#(?:[0-9a-f]{6}|[0-9a-f]{3})\b", re.IGNORECASE)
 _NAMES = re.compile(
@@ -94,7 +94,7 @@ _NAMES = re.compile(
 )
 
 
-def named(word: str) -> Optional[Colour]:
+def named(word: str) -> Colour | None:
     """The colour of this name or hex notation."""
     if _HEX.fullmatch(word):
         return Colour(word.lower(), _long(word))
@@ -107,7 +107,7 @@ def named(word: str) -> Optional[Colour]:
     return None
 
 
-def find_colours(text: str) -> List[Tuple[int, Colour]]:
+def find_colours(text: str) -> list[tuple[int, Colour]]:
     """Every colour that is named in a text, with its place."""
     found = [(match.start(), match.group()) for pattern in (_HEX, _NAMES) for match in pattern.finditer(text)]
     colours = [(at, named(word)) for at, word in sorted(found)]
@@ -140,11 +140,11 @@ def _long(value: str) -> str:
     return "#" + ("".join(digit * 2 for digit in digits) if len(digits) == 3 else digits)
 
 
-def _rgb(value: str) -> Tuple[int, int, int]:
+def _rgb(value: str) -> tuple[int, int, int]:
     digits = _long(value)[1:]
     return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 
-def _hls(value: str) -> Tuple[float, float, float]:
+def _hls(value: str) -> tuple[float, float, float]:
     red, green, blue = _rgb(value)
     return colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)

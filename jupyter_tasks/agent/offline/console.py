@@ -8,10 +8,8 @@ from __future__ import annotations
 import codecs
 import os
 import re
-import shutil
 import sys
 import textwrap
-from typing import Any, List, Optional
 
 __all__ = ["Console"]
 
@@ -26,7 +24,7 @@ class Console:
 
     def __init__(self) -> None:
         self._tty = os.isatty(0)
-        self._saved: Optional[List[Any]] = None
+        self._saved: list[int | list[bytes | int]] | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
 
@@ -59,7 +57,11 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Print text, wrapped at 78 columns or the terminal's width; lines that are indented stay as they are."""
-        width = max(min((shutil.get_terminal_size((80, 24)).columns or 80) - 2, 78), 20)
+        try:
+            columns = os.get_terminal_size(1).columns or 80
+        except OSError:  # not a terminal
+            columns = 80
+        width = max(min(columns - 2, 78), 20)
         for line in text.split("\n"):
             if len(line) <= width or line.startswith("  "):
                 self._write(line + "\n")
@@ -78,7 +80,7 @@ class Console:
 
     # ---------------------------------------------------------------- in
 
-    def ask(self, prompt: str = "> ") -> Optional[str]:
+    def ask(self, prompt: str = "> ") -> str | None:
         """The next message; None at the end of input (Ctrl-D, or the terminal is gone). Raises: KeyboardInterrupt."""
         self._write(prompt)
         if not self._tty:
@@ -86,8 +88,8 @@ class Console:
             return line.rstrip("\n") if line else None
         return self._read_line()
 
-    def _read_line(self) -> Optional[str]:
-        typed: List[str] = []
+    def _read_line(self) -> str | None:
+        typed: list[str] = []
         size = 0
         while True:
             found = self._token()
@@ -115,12 +117,12 @@ class Console:
                 size += 1
                 self._write(found)
 
-    def _erase(self, typed: List[str], count: int) -> None:
+    def _erase(self, typed: list[str], count: int) -> None:
         for piece in typed[len(typed) - count :] if count else []:
             self._write("\b \b" * (len(piece) if "\n" not in piece else 0))
         del typed[len(typed) - count :]
 
-    def _token(self) -> Optional[str]:
+    def _token(self) -> str | None:
         """One character, one escape sequence, or one whole paste."""
         while True:
             text = self._pending

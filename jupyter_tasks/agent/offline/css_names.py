@@ -5,8 +5,6 @@ Owns the table.
 
 from __future__ import annotations
 
-from typing import Dict
-
 __all__ = ["CSS_NAMES"]
 
 _TABLE = (
@@ -31,5 +29,5 @@ _TABLE = (
 )
 _WORDS = _TABLE.split()
 
-CSS_NAMES: Dict[str, str] = {name: "#" + value for name, value in zip(_WORDS[::2], _WORDS[1::2])}
+CSS_NAMES: dict[str, str] = {name: "#" + value for name, value in zip(_WORDS[::2], _WORDS[1::2])}
 """Names in lower case without blanks, values in hex notation."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Iterator, List, Optional, Tuple
+from collections.abc import Iterator
 
 __all__ = ["MOST_FILES", "read_text", "walk", "write_text"]
 
@@ -22,7 +22,7 @@ _SKIPPED = frozenset(
 )
 
 
-def walk(root: str) -> Iterator[Tuple[str, List[str], List[str]]]:
+def walk(root: str) -> Iterator[tuple[str, list[str], list[str]]]:
     """(directory relative to ``root``, its directories, its files), sorted; ends after ``MOST_FILES`` files."""
     seen = 0
     for path, directories, files in os.walk(root, followlinks=False):
@@ -37,7 +37,7 @@ def walk(root: str) -> Iterator[Tuple[str, List[str], List[str]]]:
             return
 
 
-def read_text(path: str) -> Optional[str]:
+def read_text(path: str) -> str | None:
     """A text file's content with its line ends as they are; None when it is a link, too large, binary or unreadable."""
     try:
         if os.path.islink(path) or os.path.getsize(path) > _MOST_BYTES:

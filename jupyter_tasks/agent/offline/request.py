@@ -6,7 +6,7 @@ Owns the reading of a message; it says only what it is sure of.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from .colours import Colour, find_colours
 
@@ -30,7 +30,7 @@ class Request(NamedTuple):
     """``kind`` is "theme" (with its colour, or None where none was understood), "structure", "help" or "unknown"."""
 
     kind: str
-    colour: Optional[Colour] = None
+    colour: Colour | None = None
 
 
 def understand(text: str) -> Request:
@@ -46,7 +46,7 @@ def understand(text: str) -> Request:
     return Request("help" if _HELP.search(text) else "unknown")
 
 
-def _wanted(text: str) -> Optional[Colour]:
+def _wanted(text: str) -> Colour | None:
     """The colour to change to: the one after "to" (from blue *to* purple), else the last one that is named."""
     colours = find_colours(text)
     aimed = [colour for at, colour in colours if _TARGET.search(text[:at])]

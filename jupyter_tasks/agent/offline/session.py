@@ -1,6 +1,7 @@
 """The offline agent's conversation: prompt, understand, do, say what was done.
 
-Owns the loop, its words, and how Ctrl-C stops a turn. The doing is in ``theme`` and ``structure``.
+Owns the loop, its words, and how Ctrl-C stops a turn. The doing is in ``theme`` and ``structure``; they are imported
+when there is something to do, so that the greeting is on the screen at once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import os
 import signal
 import sys
 import time
-from typing import List, Optional
 
 from .console import Console
-from .report import report
-from .request import Request, understand
-from .structure import NAME, document
-from .theme import Change, apply, find_theme
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .request import Request
+    from .theme import Change
 
 __all__ = ["run"]
 
@@ -31,7 +32,7 @@ _CAN = (
 )
 
 
-def run(argv: Optional[List[str]] = None) -> int:
+def run(argv: list[str] | None = None) -> int:
     """See ``main``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["--directory"] and len(arguments) > 1:
@@ -66,7 +67,7 @@ class Session:
         warned = False
         while True:
             try:
-                message: Optional[str] = prompt
+                message: str | None = prompt
                 if not prompt:
                     self._console.signal("state=idle")
                     message = self._console.ask()
@@ -85,6 +86,9 @@ class Session:
                 self._turn(message)
 
     def _turn(self, message: str) -> None:
+        from .report import report
+        from .request import understand
+
         try:
             self._console.signal("state=working")
             state, summary = self._do(understand(message))
@@ -113,6 +117,8 @@ class Session:
         return "idle", "I can change the theme colour or document the project structure."
 
     def _change_theme(self, request: Request) -> tuple[str, str]:
+        from .theme import apply, find_theme
+
         colour = request.colour
         if colour is None:
             self._console.say("Which colour? I found none that I know: name one as CSS does, or write it as #rrggbb.")
@@ -137,6 +143,8 @@ class Session:
         return "complete", done
 
     def _document(self) -> tuple[str, str]:
+        from .structure import NAME, document
+
         self._step("Reading the project")
         directories, files = document(self._root)
         done = "Wrote {}: {} file{} in {} director{}.".format(
@@ -145,7 +153,7 @@ class Session:
         self._console.say(done)
         return "complete", done
 
-    def _list(self, changes: List[Change]) -> None:
+    def _list(self, changes: list[Change]) -> None:
         for change in changes[:_SHOWN_CHANGES]:
             self._console.say(f"  {change.file}:{change.line}  {change.before}  is now  {change.after}")
         if len(changes) > _SHOWN_CHANGES:
@@ -153,6 +161,8 @@ class Session:
 
     def _step(self, what: str) -> None:
         """Say and report what comes next, with the pause that lets a person follow."""
+        from .report import report
+
         self._console.signal("state=working:msg=" + base64.b64encode(what.encode()).decode())
         self._console.say(f"* {what} …")
         report("working", what)

@@ -9,7 +9,6 @@ import ast
 import json
 import os
 import re
-from typing import Tuple
 
 from .project import MOST_FILES, read_text, walk, write_text
 
@@ -40,7 +39,7 @@ _KINDS = {
 _COMMENT = re.compile(r"^\s*(?:#(?!!)|//|--\s|/\*+|<!--|;)\s*(?P<text>.*?)\s*(?:\*/|-->)?\s*$")
 
 
-def document(root: str) -> Tuple[int, int]:
+def document(root: str) -> tuple[int, int]:
     """Write ``STRUCTURE.md`` into ``root``.
 
     Returns: how many directories and files it names. Raises: OSError.

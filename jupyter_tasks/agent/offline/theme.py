@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from typing import Dict, List, NamedTuple, Optional
+from typing import NamedTuple
 
 from .colours import Colour, shade_like
 from .project import read_text, walk, write_text
@@ -39,14 +39,14 @@ class Theme(NamedTuple):
 
     base: str
     name: str
-    files: List[str]
+    files: list[str]
 
 
-def find_theme(root: str) -> Optional[Theme]:
+def find_theme(root: str) -> Theme | None:
     """The theme of the project at ``root``; None when no stylesheet or page has a colour that could be it."""
-    declared: Dict[str, str] = {}
+    declared: dict[str, str] = {}
     literals: Counter[str] = Counter()
-    files: List[str] = []
+    files: list[str] = []
     for file, text in _sheets(root):
         names = [(match["name"].lower(), match["value"].lower()) for match in _DECLARED.finditer(text)]
         for name, value in names:
@@ -63,7 +63,7 @@ def find_theme(root: str) -> Optional[Theme]:
     return None
 
 
-def apply(root: str, theme: Theme, colour: Colour) -> List[Change]:
+def apply(root: str, theme: Theme, colour: Colour) -> list[Change]:
     """Give the theme this colour, its shades kept in proportion.
 
     Args:
@@ -73,7 +73,7 @@ def apply(root: str, theme: Theme, colour: Colour) -> List[Change]:
 
     Returns: the lines that were changed, in order. Raises: OSError.
     """
-    changes: List[Change] = []
+    changes: list[Change] = []
     for file in theme.files:
         path = os.path.join(root, file)
         text = read_text(path)
@@ -106,11 +106,11 @@ def _new_line(line: str, theme: Theme, colour: Colour) -> str:
     )
 
 
-def _same_family(name: str, family: List[str]) -> bool:
+def _same_family(name: str, family: list[str]) -> bool:
     return any(word in name for word in family if word in _PREFERRED)
 
 
-def _base_name(names: List[str]) -> str:
+def _base_name(names: list[str]) -> str:
     """The property that the others are shades of: ``--primary`` before ``--primary-dark``, primary before accent."""
 
     def rank(name: str) -> tuple[int, int, int]:
@@ -120,7 +120,7 @@ def _base_name(names: List[str]) -> str:
     return min(names, key=rank, default="")
 
 
-def _sheets(root: str) -> List[tuple[str, str]]:
+def _sheets(root: str) -> list[tuple[str, str]]:
     found = []
     for directory, _, files in walk(root):
         for name in files:
