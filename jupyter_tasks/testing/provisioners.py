@@ -227,7 +227,7 @@ async def survives_its_engine(bench: ProvisionerBench) -> None:
         await _remove(bench, ref.id)
 
 
-async def killed_anywhere(bench: ProvisionerBench, every: int = 19) -> None:
+async def killed_anywhere(bench: ProvisionerBench, every: int = 29) -> None:
     """kill -9 of the engine at step after step of a start: starting again gives exactly one workspace that works."""
     step, ended = 1, -9
     while ended == -signal.SIGKILL:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = ["Limits", "Watchdog", "apply_priority", "memory_reason", "readable_by
 
 _FASTEST = 4 << 30  # bytes a second that a bomb can allocate on a fast machine
 _DISK_EVERY = 300.0
+_DISK_STEP = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +51,16 @@ def memory_reason(used: int, limit: int) -> str:
 
 
 def apply_priority(pid: int, cpu_share: int) -> None:
-    """Give the processor share and make the kernel, out of memory, take this process before the user's own.
+    """Give the processor share, leave no core dumps, and make the kernel take this process first when memory is out.
 
-    What it starts inherits both. Neither needs a privilege; where one is refused it stays as it was.
+    What it starts inherits all of it. None needs a privilege; what is refused stays as it was.
     """
     nice = 0 if cpu_share >= 100 else min(19, round((100 - max(1, cpu_share)) / 5))
     with contextlib.suppress(OSError):
         if nice:
             os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with contextlib.suppress(OSError, ValueError):
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, resource.prlimit(pid, resource.RLIMIT_CORE)[1]))
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text("700", encoding="ascii")
 
@@ -76,6 +80,7 @@ class Watchdog:
     by_kernel: bool = False
     _used: int = field(default=0, init=False)
     _disk: int = field(default=0, init=False)
+    _ceiling: int = field(default=0, init=False)
     _free: int = field(default=-1, init=False)
     _disk_at: float = field(default=0.0, init=False)
 
@@ -125,11 +130,18 @@ class Watchdog:
         except OSError:
             return None
         free = info.f_bavail * info.f_frsize
-        gone = max(0, self._free - free) if self._free >= 0 else self.limits.disk
-        if gone < max(64 << 20, (self.limits.disk - self._disk) // 2) and now - self._disk_at < _DISK_EVERY:
+        first = self._free < 0
+        gone = max(0, self._free - free)
+        if (
+            not first
+            and gone < max(_DISK_STEP, (self._ceiling - self._disk) // 2)
+            and now - self._disk_at < _DISK_EVERY
+        ):
             return None
         self._disk, self._free, self._disk_at = tree_size(self.folder), free, now
-        if self._disk <= self.limits.disk:
+        if first:  # a workspace that was ended for its disk is resumed to be cleaned up: it may not grow further
+            self._ceiling = max(self.limits.disk, self._disk + _DISK_STEP if self._disk > self.limits.disk else 0)
+        if self._disk <= self._ceiling:
             return None
         return Exit(
             reason=f"The workspace filled {readable_bytes(self._disk)} of disk, more than its limit of "

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
@@ -109,18 +110,21 @@ class LocalProvisioner(Configurable):
         self._archive_found: Path | None = None
         self._wait_ready = wait_ready
         self._probe = SandboxProbe(self._clock)
-        self._locks: dict[str, anyio.Lock] = {}
+        # as long as somebody holds or awaits one
+        self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self._threads = anyio.CapacityLimiter(8)
+        self._watching = anyio.CapacityLimiter(4)  # apart, so that measuring a big disk delays no start
 
     # -- the Protocol --------------------------------------------------------------------------------------------
 
     async def check(self, ref: WorkspaceRef, plan: WorkspacePlan) -> Isolation:
         """See ``Provisioner.check``."""
-        self._folder(ref.id)
-        local = self._local(plan)
-        below_home(agent_dir(plan), local_view.home_inside())
-        await self._blocking(local_view.check_plan, ref, local, self._private())
-        return self._isolation(ref, await self._blocking(self._bubblewrap))
+        folder = self._folder(ref.id)
+        await self._blocking(local_view.check_plan, ref, self._local(plan), self._private())
+        isolation = self._isolation(ref, await self._blocking(self._bubblewrap))
+        home = local_view.home_inside() if isolation.kind != "none" else str(folder.home)
+        below_home(agent_dir(plan), home)
+        return isolation
 
     async def start(self, ref: WorkspaceRef, plan: WorkspacePlan, progress: ProgressReport) -> RunningWorkspace:
         """See ``Provisioner.start``."""
@@ -139,7 +143,7 @@ class LocalProvisioner(Configurable):
         """See ``Provisioner.wait``. Watches the bounds of the workspace meanwhile."""
         folder = self._folder(workspace_id)
         while (record := await self._blocking(self._running, folder)) is not None:
-            broken = await local_ending.watch(folder, record, self._clock, self._threads)
+            broken = await local_ending.watch(folder, record, self._clock, self._watching)
             if broken is not None:
                 async with self._lock(workspace_id):
                     await self._end(folder, broken, only=record)
@@ -166,7 +170,6 @@ class LocalProvisioner(Configurable):
             if folder.root.exists():
                 await progress("Removing the workspace's files")
                 await self._blocking(remove_tree, folder.root)
-        self._locks.pop(workspace_id, None)
 
     async def list(self) -> Sequence[str]:
         """See ``Provisioner.list``."""
@@ -206,7 +209,10 @@ class LocalProvisioner(Configurable):
         return WorkspaceFolder(self._workspaces, self._links, workspace_id)
 
     def _lock(self, workspace_id: str) -> anyio.Lock:
-        return self._locks.setdefault(workspace_id, anyio.Lock())
+        lock = self._locks.get(workspace_id)
+        if lock is None:
+            lock = self._locks[workspace_id] = anyio.Lock()
+        return lock
 
     def _private(self) -> local_view.Private:
         return local_view.Private.of(self._workspaces.parent, self._links.parent, self.mounts)

@@ -133,17 +133,15 @@ def _shown(view: SandboxView) -> list[str]:
     shown = [path for path in tops if not any(path != top and path.is_relative_to(top) for top in tops)]
     for path in shown:
         command += ["--ro-bind", str(path), str(path)]
-        for secret in ("pip.conf", "etc/jupyter", "share/jupyter/runtime"):
-            command += _hide(path / secret, view.etc)
+        secrets = [(path / name).resolve() for name in ("pip.conf", "etc/jupyter", "share/jupyter/runtime")]
+        for secret in (*secrets, *(private.resolve() for private in view.hidden)):
+            if secret.is_relative_to(path):
+                command += _hide(secret, view.etc)
     for link, target in sorted(needs.links.items()):
         if not any(link.is_relative_to(path) for path in shown):
             command += ["--symlink", str(target), str(link)]
     for source, target in view.mounts:
         command += ["--ro-bind", str(source), str(target)]
-    visible = [*shown, *(source for source, _ in view.mounts)]
-    for private in view.hidden:
-        if any(private.is_relative_to(path) for path in visible):
-            command += _hide(private, view.etc)
     return command
 
 

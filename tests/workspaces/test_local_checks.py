@@ -92,6 +92,12 @@ async def test_python_environment_around_the_home(local: LocalProvisioner, home:
 
 
 @pytest.mark.anyio
+async def test_agent_directory_outside_the_home(local: LocalProvisioner) -> None:
+    with pytest.raises(InvalidInput, match="outside the home"):
+        await local.check(ref(), plan("/srv/app"))
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("workspace_id", ["", "..", ".", "a/b", "/etc", "a\n", "-rf", "x" * 200])
 async def test_ids_that_are_no_names(local: LocalProvisioner, workspace_id: str) -> None:
     with pytest.raises(InvalidInput, match="id of a workspace"):

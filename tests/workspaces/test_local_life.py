@@ -97,11 +97,16 @@ async def test_files_in_memory_count_as_memory(local: LocalProvisioner, clean: N
 @pytest.mark.anyio
 async def test_disk_is_bounded(local: LocalProvisioner, clean: None) -> None:
     run = await local.start(ref(), plan(), silent)
-    await python(run, "import os; f=open(os.path.expanduser('~/big'),'wb'); [f.write(bytes(1<<20)) for _ in range(90)]")
-    ended = await ends(local, run, "import time; time.sleep(30)")
+    fill = "import os,time\nf=open(os.path.expanduser('~/project/big'),'wb')\ntime.sleep(.5)\n"
+    ended = await ends(local, run, fill + "for _ in range(140): f.write(bytes(1<<20))\nf.flush(); time.sleep(30)")
     assert ended.limit == "disk"
     assert "64 MiB" in ended.reason
-    assert local.project_dir("w1", "~/project").is_dir(), "files stay when a limit ends the workspace"
+    big = local.project_dir("w1", "~/project") / "big"
+    assert big.stat().st_size > 64 << 20, "files stay when a limit ends the workspace"
+    run = await local.start(ref(), plan(), silent)  # resumed to be cleaned up
+    with anyio.move_on_after(1.5):
+        raise AssertionError(f"it was ended again: {await local.wait('w1')}")
+    await python(run, "import os; os.unlink(os.path.expanduser('~/project/big'))")
 
 
 @pytest.mark.anyio
@@ -219,12 +224,15 @@ async def test_packages_are_installed_into_the_workspace(
 
 @pytest.mark.anyio
 async def test_kernel_keyring_and_files_of_the_record_are_out_of_reach(local: LocalProvisioner, clean: None) -> None:
-    run = await local.start(ref(), plan(), silent)
+    run = await local.start(ref(), plan(cpu_share=50), silent)
     refused = (
         "import ctypes,os; c=ctypes.CDLL(None,use_errno=True);"
         "keyctl=250 if os.uname().machine=='x86_64' else 219; print(c.syscall(keyctl,0,-3,0), ctypes.get_errno())"
     )
     assert await python(run, refused) == "-1 1"
+    inherited = "import os,resource as r; print(r.getrlimit(r.RLIMIT_CORE)[0], open('/proc/self/oom_score_adj').read())"
+    assert (await python(run, inherited)).split() == ["0", "700"]
+    assert await python(run, "import os; print(os.getpriority(os.PRIO_PROCESS, 0))") == "10"
     fds = "import os; print([os.readlink('/proc/1/fd/'+f) for f in os.listdir('/proc/1/fd')])"
     assert "run.json" not in await python(run, fds)
     everything = (
