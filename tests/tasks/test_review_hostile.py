@@ -6,6 +6,7 @@ Each trap writes a file when it goes off. ``test_the_traps_are_armed`` proves th
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.errors import TasksError, WorkspaceFailed
 from jupyter_tasks.tasks.review import Review
+from jupyter_tasks.tasks.review_tree import TreeReader
 
 pytestmark = [pytest.mark.usefixtures("anyio_backend")]
 SECRET = "canary-of-this-machine"
@@ -256,6 +258,25 @@ async def test_links_above_what_is_trusted_are_the_users_own(place: Place, tmp_p
     await own.take_base(tree)
     (place.tree / "a.txt").write_text("changed\n")
     assert [each.path for each in (await own.diff(tree)).files] == ["a.txt"]
+
+
+def test_a_swap_after_the_look_and_before_the_opening(place: Place) -> None:
+    """The race of the next test, won by the workspace every time: all that was not read yet becomes a link."""
+    for number in range(4):
+        (place.tree / f"d{number}").mkdir()
+        (place.tree / f"d{number}" / "secret.txt").write_text("harmless\n")
+        (place.tree / f"f{number}").write_text("harmless\n")
+    reader = TreeReader(place.tree, place.tree, late=lambda: False)
+    found = reader.files()
+    next(found)
+    for number in range(4):
+        shutil.rmtree(place.tree / f"d{number}")
+        (place.tree / f"d{number}").symlink_to(place.host)
+        (place.tree / f"f{number}").unlink()
+        (place.tree / f"f{number}").symlink_to(place.host / "secret.txt")
+    for each in found:
+        assert SECRET.encode() not in each.content, each.path
+    assert {each.path[:1] for each in reader.skipped} == {b"d", b"f"}
 
 
 @contextmanager
