@@ -203,7 +203,7 @@ def _agentapi(fields: Fields, seq: int, time: str) -> AgentAPIRegistered:
         terminal=fields.text("terminal"),
         agent_type=fields.text("agent_type", 64),
         port=fields.number("port", 0, 65535),
-        initial_prompt=fields.text("initial_prompt", _PROMPT),
+        initial_prompt=fields.text("initial_prompt", _PROMPT, lines=True),
         term_width=fields.number("term_width", 1, 65535),
         term_height=fields.number("term_height", 1, 65535),
         argv=fields.texts("argv", _MOST, _TEXT),
@@ -217,7 +217,7 @@ def _metadata(fields: Fields, seq: int, time: str) -> MetadataChanged:
         seq=seq,
         time=time,
         key=fields.text("key"),
-        value=fields.text("value", 2048),
+        value=fields.text("value", 2048, lines=True),
         error=fields.text("error", 512, default=""),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from jupyter_tasks.errors import LinkViolation
 
-__all__ = ["OFFSET_LIMIT", "Fields", "clean", "parse"]
+__all__ = ["OFFSET_LIMIT", "Fields", "clean", "parse", "plain"]
 
 OFFSET_LIMIT = 1 << 62
 _SHORT = 256
@@ -20,6 +20,11 @@ _SHORT = 256
 def clean(text: str, limit: int) -> str:
     """A text of at most ``limit`` characters that every encoder takes (no lone surrogates, no NUL)."""
     return text[:limit].encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def plain(text: str, limit: int) -> str:
+    """``clean`` for one line on a screen: nothing that moves a cursor, colours or breaks a line."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in clean(text, limit))
 
 
 def _small_int(text: str) -> int:
@@ -54,14 +59,14 @@ class Fields:
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = values
 
-    def text(self, name: str, limit: int = _SHORT, *, default: str | None = None) -> str:
-        """A text, cut to ``limit`` characters. Raises: LinkViolation."""
+    def text(self, name: str, limit: int = _SHORT, *, default: str | None = None, lines: bool = False) -> str:
+        """A text, cut to ``limit`` characters, on one line and printable unless ``lines``. Raises: LinkViolation."""
         value = self._values.get(name)
         if value is None and default is not None:
             return default
         if not isinstance(value, str):
             raise _wrong(name, "a text")
-        return clean(value, limit)
+        return clean(value, limit) if lines else plain(value, limit)
 
     def number(self, name: str, low: int = 0, high: int = OFFSET_LIMIT, *, default: int | None = None) -> int:
         """A whole number within bounds. Raises: LinkViolation."""

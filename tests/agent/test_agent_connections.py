@@ -85,6 +85,23 @@ async def test_a_tunnel_reaches_a_port_and_ends_on_both_sides(link: Link) -> Non
     assert received == data
 
 
+async def test_an_app_that_listens_on_ipv6_alone_is_reached(link: Link) -> None:
+    try:
+        listener = await anyio.create_tcp_listener(local_host="::1")
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+
+    async def greet(client: SocketStream) -> None:
+        async with client:
+            await client.send(b"hello")
+
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, greet)
+        async with await link.tunnel(listener.extra(anyio.abc.SocketAttribute.local_port)) as tunnel:
+            assert b"".join([chunk async for chunk in tunnel]) == b"hello"
+        group.cancel_scope.cancel()
+
+
 async def test_a_port_where_nobody_listens_is_unreachable(link: Link) -> None:
     with pytest.raises(AppUnreachable, match="port 1 "):
         await link.tunnel(1)

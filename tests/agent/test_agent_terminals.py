@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import anyio
 import pytest
 from rig import until, whole
@@ -117,3 +119,17 @@ async def test_an_offset_beyond_the_head_is_refused(link: Link) -> None:
 async def test_a_daemon_does_not_keep_a_terminal_open(link: Link) -> None:
     await link.open_terminal("t", ["sh", "-c", "setsid sleep 30 & echo gone"])
     assert await whole(link, "t") == b"gone\r\n"
+
+
+async def test_a_long_text_is_typed_in_pieces_and_whole(link: Link) -> None:
+    text = bytes(range(256)) * 2000
+    await link.open_terminal("t", ["sh", "-c", f"stty raw -echo; echo up; head -c {len(text)} | sha256sum"])
+    async with link.read_terminal("t") as reading:
+        with anyio.fail_after(10):
+            seen = b""
+            async for chunk in reading.chunks:
+                if b"up" not in seen and b"up" in seen + chunk:
+                    assert not await link.write_terminal("t", text, "k")
+                    assert await link.write_terminal("t", text, "k")
+                seen += chunk
+    assert hashlib.sha256(text).hexdigest().encode() in seen
