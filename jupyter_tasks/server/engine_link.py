@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -85,10 +86,11 @@ class EngineLink:
                 await exchange.end_body()
                 head = await exchange.head(_ANSWER)
                 body = bytearray()
-                async for chunk in exchange.body():
-                    body += chunk
-                    if len(body) > _LARGEST_ANSWER:
-                        raise BrokenAnswer("the answer is too long")
+                async with aclosing(exchange.body()) as chunks:
+                    async for chunk in chunks:
+                        body += chunk
+                        if len(body) > _LARGEST_ANSWER:
+                            raise BrokenAnswer("the answer is too long")
         except (BrokenAnswer, TimeoutError) as error:
             raise EngineUnavailable("The engine of Jupyter Tasks does not answer.", detail=str(error)) from None
         finally:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any, Protocol
 
 import anyio
@@ -91,16 +92,16 @@ class EventRelay:
             if head.status != 200:
                 raise BrokenAnswer(f"status {head.status}")
             frames = Frames()
-            chunks = exchange.body()
-            while True:
-                with anyio.fail_after(_SILENCE):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    return
-                for number, kind, data in frames.feed(chunk):
-                    self._pass(number, kind, data)
+            async with aclosing(exchange.body()) as chunks:
+                while chunk := await self._next(chunks):
+                    for number, kind, data in frames.feed(chunk):
+                        self._pass(number, kind, data)
         finally:
             await exchange.aclose()
+
+    async def _next(self, chunks: AsyncIterator[bytes]) -> bytes:
+        with anyio.fail_after(_SILENCE):
+            return await anext(chunks, b"")
 
     async def _take_stock(self) -> None:
         """Where the engine is, and what tasks there are. Browsers are told to look anew if events may be lost."""

@@ -6,7 +6,7 @@ Jupyter server, the engine. Which headers may pass is decided elsewhere (``previ
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ class Exchange:
         except TimeoutError:
             raise BrokenAnswer(f"no answer within {timeout:.0f} seconds") from None
 
-    async def body(self) -> AsyncIterator[bytes]:
+    async def body(self) -> AsyncGenerator[bytes, None]:
         """The body of the answer, as it comes. Raises: BrokenAnswer when it ends too early."""
         while True:
             event = await self._next()

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pydantic
+
 from jupyter_tasks import models
 from jupyter_tasks._version import __version__
 
@@ -181,6 +183,7 @@ def document() -> dict[str, Any]:
             "title": "Jupyter Tasks",
             "version": __version__,
             "description": _DESCRIPTION,
+            "x-schemas-by": f"pydantic {'.'.join(pydantic.VERSION.split('.')[:2])}",
             "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
         },
         "servers": [
@@ -264,10 +267,10 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _schemas() -> dict[str, Any]:
-    from pydantic.json_schema import models_json_schema
-
     bodies = {operation.body for operation in OPERATIONS if operation.body}
     answers = {operation.answer for operation in OPERATIONS if operation.answer} | {"ErrorBody", "Event"}
+    from pydantic.json_schema import models_json_schema
+
     wanted: Any = [(getattr(models, name), "validation") for name in sorted(bodies)]
     wanted += [(getattr(models, name), "serialization") for name in sorted(answers)]
     _, found = models_json_schema(wanted, ref_template="#/components/schemas/{model}")

@@ -7,6 +7,7 @@ through in pieces, never whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 
 import anyio
 from anyio.abc import ByteStream
@@ -33,10 +34,11 @@ async def answer(handler: RequestHandler, exchange: Exchange, head: Head, header
             continue
     try:
         await handler.flush()
-        async for chunk in exchange.body():
-            with anyio.fail_after(_STALLED):
-                handler.write(chunk)
-                await handler.flush()
+        async with aclosing(exchange.body()) as chunks:
+            async for chunk in chunks:
+                with anyio.fail_after(_STALLED):
+                    handler.write(chunk)
+                    await handler.flush()
     except (BrokenAnswer, TimeoutError):
         abort(handler)  # cut off, so that nobody takes a part for the whole
     except StreamClosedError:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import anyio
-import httpx
 import pytest
 from engine_house import House, served, settle
 
 from jupyter_tasks import models
+from jupyter_tasks.server.exchange import Exchange
 from jupyter_tasks.server.handlers.events import HEARTBEAT, frame
 
 API = "/api/v2"
@@ -21,31 +21,39 @@ API = "/api/v2"
 class Reader:
     """Reads frames from a stream."""
 
-    def __init__(self, answer: httpx.Response) -> None:
-        self.answer = answer
-        self._lines = answer.aiter_lines()
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
 
     async def frame(self) -> dict[str, str]:
-        """The next frame that is an event; comments count as ``{"": text}``."""
-        found: dict[str, str] = {}
+        """The next frame; comments count as ``{"": text}``, the end as ``{}``."""
         with anyio.fail_after(5):
-            async for line in self._lines:
-                if not line:
-                    return found
-                name, _, value = line.partition(":")
-                found[name] = value.strip()
-        return {}
+            while b"\n\n" not in self._rest:
+                chunk = await anext(self._chunks, b"")
+                if not chunk:
+                    return {}
+                self._rest += chunk
+        raw, _, self._rest = self._rest.partition(b"\n\n")
+        pairs = (line.partition(":") for line in raw.decode().split("\n"))
+        return {name: value.strip() for name, _, value in pairs}
 
 
 @asynccontextmanager
 async def reading(house: House, path: str, **headers: str) -> AsyncIterator[Reader]:
-    async with house.client.stream("GET", f"{API}/{path}", headers=headers) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == "text/event-stream"
-        assert answer.headers["X-Accel-Buffering"] == "no"
-        reader = Reader(answer)
-        assert await reader.frame() == {"": "here"}
-        yield reader
+    exchange = Exchange(await anyio.connect_unix(str(house.socket)))
+    await exchange.send_head("GET", f"{API}/{path}", [("Host", "engine"), *headers.items()])
+    await exchange.end_body()
+    head = await exchange.head(5)
+    assert head.status == 200
+    found = {name.lower(): value for name, value in head.headers}
+    assert (found["content-type"], found["x-accel-buffering"]) == ("text/event-stream", "no")
+    try:
+        async with aclosing(exchange.body()) as chunks:
+            reader = Reader(chunks)
+            assert await reader.frame() == {"": "here"}
+            yield reader
+    finally:
+        await exchange.aclose()
 
 
 async def test_events_come_as_they_happen(places: Path) -> None:
