@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
@@ -12,9 +11,6 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from agent_on_screen import Agent, talking
 
 from jupyter_tasks.agentapi.api import MAX_UPLOAD, AgentApi

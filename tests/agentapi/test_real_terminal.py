@@ -17,9 +17,6 @@ from typing import Any
 
 import anyio
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from agent_on_screen import Heard, texts
 
 from jupyter_tasks.agentapi.emulator import new_emulator

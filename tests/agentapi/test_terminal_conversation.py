@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import anyio
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from agent_on_screen import Agent, talking, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
