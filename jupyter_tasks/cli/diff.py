@@ -24,7 +24,7 @@ _COLOURS = (("+++", {"bold": True}), ("---", {"bold": True}), ("diff ", {"bold":
 @task_argument
 @click.option("--stat", "form", flag_value="stat", help="Files and numbers of lines only.")
 @click.option("--name-only", "form", flag_value="names", help="Names of files only.")
-@click.option("--patch", "form", flag_value="patch", default=True, help="The whole patch. This is the default.")
+@click.option("--patch", "form", flag_value="patch", default="patch", help="The whole patch. This is the default.")
 @click.option("-o", "--output", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 def diff_command(task: str, form: str, shape: str, as_json: bool) -> None:
