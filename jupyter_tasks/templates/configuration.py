@@ -6,6 +6,8 @@ resources are only indexed here, their content is the provider's. Nothing is eva
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +17,7 @@ from typing import TypeVar
 from jupyter_tasks.errors import Diagnostic
 from jupyter_tasks.templates.hcl.diagnostics import HclError, did_you_mean
 from jupyter_tasks.templates.hcl.nodes import Attribute, Block, Body
-from jupyter_tasks.templates.hcl.syntax import decode, parse
+from jupyter_tasks.templates.hcl.syntax import MAX_BYTES, decode, parse
 
 __all__ = ["ModuleConfig", "ModuleDeclaration", "ResourceDeclaration", "load_module"]
 
@@ -88,7 +90,7 @@ def load_module(directory: Path, shown: str) -> ModuleConfig:
     for path in _files(directory, config, shown):
         name = f"{shown}/{path.name}" if shown else path.name
         try:
-            body = _parsed(name, path.read_bytes())
+            body = _parsed(name, _read(path))
             _declare(body, config)
         except HclError as problem:
             config.diagnostics += problem.diagnostics
@@ -97,6 +99,14 @@ def load_module(directory: Path, shown: str) -> ModuleConfig:
                 Diagnostic(severity="error", summary="File cannot be read", detail=str(problem.strerror), file=name)
             )
     return config
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes, one more than are read at most. Raises: OSError, also for what is no regular file."""
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "It is not a regular file")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _files(directory: Path, config: ModuleConfig, shown: str) -> Iterator[Path]:
@@ -116,7 +126,7 @@ def _files(directory: Path, config: ModuleConfig, shown: str) -> Iterator[Path]:
                 )
             )
     for path in plain:
-        if path.is_symlink() and not path.resolve().is_relative_to(directory.resolve()):
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory)):
             config.diagnostics.append(
                 Diagnostic(
                     severity="error",

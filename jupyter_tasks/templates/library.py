@@ -142,8 +142,8 @@ class DirectoryLibrary:
             return known[1]
         digest = hashlib.sha256(tree.name.encode())
         for name, _ in files:
-            content = hashlib.sha256((tree / name).read_bytes()).digest()
-            digest.update(len(name).to_bytes(4, "big") + name.encode("utf-8", "surrogateescape") + content)
+            encoded = name.encode("utf-8", "surrogateescape")
+            digest.update(len(encoded).to_bytes(4, "big") + encoded + _content_digest(tree / name))
         version_id = str(uuid.uuid5(_NAMESPACE, f"version/{digest.hexdigest()}"))
         with self._lock:
             self._versions[tree] = (state, version_id)
@@ -178,6 +178,14 @@ def front_matter(readme: Path) -> dict[str, str]:
             quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
             found[key.strip()] = text[1:-1] if quoted else text
     return {}
+
+
+def _content_digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.digest()
 
 
 def _trees(place: Path) -> list[Path]:

@@ -196,5 +196,5 @@ def test_patterns_that_could_backtrack_still_work(text: str, expected: object) -
 
 
 def test_a_pattern_cannot_hold_the_engine_up() -> None:
-    with pytest.raises(HclError, match="takes more than 2 seconds"):
+    with pytest.raises(HclError, match="takes more than 1 second"):
         value_of(f'regex("^(a+)+$", "{"a" * 60}!")')

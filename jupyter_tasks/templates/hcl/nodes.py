@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """Anything with a place."""
 
@@ -53,26 +53,26 @@ class Node:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Expression(Node):
     """Anything with a value."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal(Expression):
     """A number, true, false, null, or a stretch of text of a template."""
 
     value: str | int | Decimal | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AttributeStep(Node):
     """``.name``"""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class IndexStep(Node):
     """``[key]`` or ``.0`` with a literal key."""
 
@@ -82,7 +82,7 @@ class IndexStep(Node):
 Step = AttributeStep | IndexStep
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reference(Expression):
     """``name`` with the literal steps that follow it."""
 
@@ -90,7 +90,7 @@ class Reference(Expression):
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Traversal(Expression):
     """Literal steps into the value of any other expression."""
 
@@ -98,7 +98,7 @@ class Traversal(Expression):
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Index(Expression):
     """``target[key]`` where the key is computed."""
 
@@ -106,12 +106,12 @@ class Index(Expression):
     key: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SplatItem(Expression):
     """The element at hand inside a splat."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Splat(Expression):
     """``target[*]…`` or ``target.*…``; ``each`` has a SplatItem at its root."""
 
@@ -119,7 +119,7 @@ class Splat(Expression):
     each: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call(Expression):
     """``name(arguments)``; ``expand`` when the last argument is followed by ``...``."""
 
@@ -129,7 +129,7 @@ class Call(Expression):
     expand: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Unary(Expression):
     """``-x`` or ``!x``"""
 
@@ -137,7 +137,7 @@ class Unary(Expression):
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Binary(Expression):
     """``left operator right``"""
 
@@ -146,7 +146,7 @@ class Binary(Expression):
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditional(Expression):
     """``condition ? yes : no``, and ``%{ if }`` in a template."""
 
@@ -155,21 +155,21 @@ class Conditional(Expression):
     no: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Parentheses(Expression):
     """``(inner)``"""
 
     inner: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TupleLiteral(Expression):
     """``[a, b]``"""
 
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ObjectItem(Node):
     """``key = value`` in ``{…}``; ``name`` is set when the key is a bare word."""
 
@@ -178,14 +178,14 @@ class ObjectItem(Node):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ObjectLiteral(Expression):
     """``{a = b}``"""
 
     items: tuple[ObjectItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class For(Expression):
     """``[for k, v in collection : value if condition]`` or, with ``key``, ``{for … : key => value...}``."""
 
@@ -198,35 +198,35 @@ class For(Expression):
     group: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Template(Expression):
     """Text with parts to fill in: always a string."""
 
     parts: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wrap(Expression):
     """``"${inner}"`` and nothing else: keeps the inner value's type."""
 
     inner: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TemplateJoin(Expression):
     """``%{ for }`` in a template: the loop's strings in a row."""
 
     loop: For
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Label(Node):
     """A block's label, quoted or bare."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Attribute(Node):
     """``name = expression``"""
 
@@ -246,7 +246,7 @@ class Attribute(Node):
         return Place(self.source, self.expression.start, self.expression.end)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Body(Node):
     """What stands between braces, or in a whole file."""
 
@@ -254,7 +254,7 @@ class Body(Node):
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block(Node):
     """``type "label" { … }``; ``header_end`` is where the header ends."""
 

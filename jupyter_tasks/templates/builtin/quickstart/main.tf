@@ -65,9 +65,9 @@ resource "coder_agent" "main" {
 
   env = {
     GIT_AUTHOR_NAME     = coalesce(data.coder_workspace_owner.me.full_name, data.coder_workspace_owner.me.name)
-    GIT_AUTHOR_EMAIL    = data.coder_workspace_owner.me.email
+    GIT_AUTHOR_EMAIL    = coalesce(data.coder_workspace_owner.me.email, "${data.coder_workspace_owner.me.name}@localhost")
     GIT_COMMITTER_NAME  = coalesce(data.coder_workspace_owner.me.full_name, data.coder_workspace_owner.me.name)
-    GIT_COMMITTER_EMAIL = data.coder_workspace_owner.me.email
+    GIT_COMMITTER_EMAIL = coalesce(data.coder_workspace_owner.me.email, "${data.coder_workspace_owner.me.name}@localhost")
   }
 
   display_apps {

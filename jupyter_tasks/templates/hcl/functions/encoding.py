@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
-import io
 import json
 from decimal import Decimal, InvalidOperation
 from urllib.parse import quote, unquote_plus
@@ -87,7 +85,13 @@ def _urldecode(text: str) -> Value:
 
 @function("csvdecode", str=STRING)
 def _csvdecode(text: str) -> Value:
-    rows = list(csv.reader(io.StringIO(text), strict=True))
+    import csv
+    import io
+
+    try:
+        rows = list(csv.reader(io.StringIO(text), strict=True))
+    except csv.Error as problem:
+        raise FunctionProblem(f"not valid CSV: {problem}.", 0) from None
     if not rows:
         raise FunctionProblem("missing header line.", 0)
     header, records = rows[0], [row for row in rows[1:] if row]

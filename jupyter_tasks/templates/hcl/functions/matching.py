@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem
 __all__ = ["Match", "find", "replace"]
 
 _LONGEST_TEXT = 256 * 1024
-_SECONDS = 2.0
+_SECONDS = 1.0
 _CHEAP = 10_000_000
 _SKIPPED = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 _REPEAT = re.compile(r"[*+]|\{\d*,\}")
@@ -122,6 +121,8 @@ def _here(pattern: re.Pattern[str], text: str, most: int) -> Iterable[list[tuple
 
 
 def _apart(pattern: re.Pattern[str], text: str, most: int) -> Iterable[list[tuple[int, int]]]:
+    import subprocess
+
     work = json.dumps([pattern.pattern, pattern.flags, text, most])
     try:
         done = subprocess.run(
@@ -133,7 +134,7 @@ def _apart(pattern: re.Pattern[str], text: str, most: int) -> Iterable[list[tupl
             check=True,
         )
     except subprocess.TimeoutExpired:
-        raise FunctionProblem(f"the pattern takes more than {_SECONDS:g} seconds on this text.") from None
+        raise FunctionProblem(f"the pattern takes more than {_SECONDS:g} second on this text.") from None
     except (OSError, subprocess.CalledProcessError):
         raise FunctionProblem("the pattern could not be run.") from None
     found: list[list[tuple[int, int]]] = json.loads(done.stdout)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
 
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem, function
 from jupyter_tasks.templates.hcl.types import NUMBER, STRING
 from jupyter_tasks.templates.hcl.values import ListValue, Value
 
 __all__: list[str] = []
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+if TYPE_CHECKING:
+    import ipaddress
+
+_Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 
 def _network(prefix: str) -> _Network:
+    import ipaddress
+
     try:
         if "/" in prefix:
             return ipaddress.ip_network(prefix, strict=False)
