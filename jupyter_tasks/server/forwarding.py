@@ -18,7 +18,7 @@ from jupyter_server.extension.handler import ExtensionHandlerMixin
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, authenticated
 
-from jupyter_tasks.errors import EngineUnavailable, TasksError
+from jupyter_tasks.errors import EngineUnavailable, Forbidden, TasksError
 from jupyter_tasks.server import preview_rules
 from jupyter_tasks.server.errors import error_body, status_of
 from jupyter_tasks.server.exchange import BrokenAnswer, Exchange, Head, without_hop_by_hop
@@ -120,6 +120,9 @@ class _Forwarding(ExtensionHandlerMixin, APIHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
+        if status_code == 403 and isinstance(error, HTTPError) and getattr(self, "_jupyter_current_user", None):
+            # who is logged in must not be told to log in
+            error = Forbidden(error.log_message or "This is not allowed.", hint="The Jupyter server decides on it.")
         if isinstance(error, TasksError):
             self.set_status(status_of(error))
             self.finish(error_body(error).model_dump_json(exclude_none=True))

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import jsonschema
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jupyter_tasks.server
@@ -18,6 +18,8 @@ from jupyter_tasks.server.event_relay import Frames, public
 from jupyter_tasks.server.handlers.events import frame
 from jupyter_tasks.server.keep_alive import KeepAlive
 from jupyter_tasks.testing.clock import FakeClock
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SCHEMA = yaml.safe_load(
     (Path(jupyter_tasks.server.__file__).parent / "event_schemas" / "task_state.v1.yaml").read_text("utf-8")
@@ -30,6 +32,7 @@ def event(number: int, data: dict[str, object]) -> models.Event:
     )
 
 
+@patient
 @given(st.lists(st.text(), max_size=4), st.integers(1, 40))
 def test_frames_come_whole_however_they_are_cut(words: list[str], size: int) -> None:
     raw = ": here\n\n" + "".join(frame(event(number, {"w": word})) for number, word in enumerate(words))
@@ -40,6 +43,7 @@ def test_frames_come_whole_however_they_are_cut(words: list[str], size: int) -> 
     ]
 
 
+@patient
 @given(st.lists(st.binary(max_size=50), max_size=10))
 def test_frames_take_any_bytes(chunks: list[bytes]) -> None:
     parser = Frames()
@@ -64,6 +68,7 @@ JSON = st.recursive(
 )
 
 
+@patient
 @given(st.dictionaries(st.sampled_from(["id", "name", "status", "deleted", "attention", "actual", "prompt"]), JSON))
 def test_what_is_public_is_of_the_schemas_words_alone(data: dict[str, Any]) -> None:
     assert set(public(1, "task", "t", data)) <= set(SCHEMA["properties"])

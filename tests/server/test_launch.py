@@ -25,7 +25,7 @@ ENGINE = (sys.executable, "-m", "jupyter_tasks.testing.engine")
 def engine_place(places: Path) -> Iterator[Path]:
     yield places
     if launch.engine_runs():
-        launch.stop_engine()
+        launch.stop_engine(40)
 
 
 def test_none_answers_at_first(engine_place: Path) -> None:
@@ -35,10 +35,10 @@ def test_none_answers_at_first(engine_place: Path) -> None:
 
 
 def test_the_first_client_starts_it_and_the_next_finds_it(engine_place: Path) -> None:
-    path = launch.ensure_engine(20, command=ENGINE)
+    path = launch.ensure_engine(40, command=ENGINE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     first = launch.engine_info()
-    assert launch.ensure_engine(20, command=("/bin/false",)) == path
+    assert launch.ensure_engine(40, command=("/bin/false",)) == path
     assert launch.engine_info() is not None
     assert first is not None
     assert first["pid"] == launch.engine_info()["pid"]  # type: ignore[index]
@@ -51,7 +51,7 @@ def test_the_first_client_starts_it_and_the_next_finds_it(engine_place: Path) ->
 def test_tokens_of_jupyter_stay_behind(engine_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTER_TASKS_TOKEN", "AWS_SECRET"):
         monkeypatch.setenv(name, "canary-5511")
-    launch.ensure_engine(20, command=ENGINE)
+    launch.ensure_engine(40, command=ENGINE)
     info = launch.engine_info()
     assert info is not None
     assert b"canary-5511" not in Path(f"/proc/{info['pid']}/environ").read_bytes()
@@ -75,35 +75,35 @@ def test_many_at_once_reach_one_engine(engine_place: Path) -> None:
 
 
 def test_after_kill_9_the_next_client_starts_another(engine_place: Path) -> None:
-    launch.ensure_engine(20, command=ENGINE)
+    launch.ensure_engine(40, command=ENGINE)
     first = launch.engine_info()
     assert first is not None
     os.kill(first["pid"], signal.SIGKILL)
-    launch.ensure_engine(20, command=ENGINE)
+    launch.ensure_engine(40, command=ENGINE)
     second = launch.engine_info()
     assert second is not None
     assert second["pid"] != first["pid"]
 
 
 def test_an_older_engine_makes_room_and_a_newer_one_stays(engine_place: Path) -> None:
-    launch.ensure_engine(20, command=(*ENGINE, "--version", "0.0.1"))
+    launch.ensure_engine(40, command=(*ENGINE, "--version", "0.0.1"))
     old = launch.engine_info()
     assert old is not None
     assert old["version"] == "0.0.1"
-    launch.ensure_engine(20, command=ENGINE)
+    launch.ensure_engine(40, command=ENGINE)
     new = launch.engine_info()
     assert new is not None
     assert new["version"] == __version__
     assert launch.hand_over()
-    launch.ensure_engine(20, command=(*ENGINE, "--version", "99.1"))
-    launch.ensure_engine(20, command=ENGINE)
+    launch.ensure_engine(40, command=(*ENGINE, "--version", "99.1"))
+    launch.ensure_engine(40, command=ENGINE)
     assert launch.engine_info()["version"] == "99.1"  # type: ignore[index]
 
 
 def test_one_that_fails_to_start_says_why(engine_place: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(EngineUnavailable) as caught:
-        launch.ensure_engine(20, command=(sys.executable, "-c", "raise SystemExit('no such thing: canary')"))
+        launch.ensure_engine(40, command=(sys.executable, "-c", "raise SystemExit('no such thing: canary')"))
     assert "no such thing: canary" in caught.value.detail
     assert time.monotonic() - begun < 10, "it waited although the process was gone"
 
@@ -116,11 +116,14 @@ def test_one_that_never_answers_is_given_up(engine_place: Path) -> None:
     )
     with pytest.raises(EngineUnavailable, match="did not answer within"):
         launch.ensure_engine(1.5, command=(sys.executable, "-c", program))
-    os.kill(int((where.state_dir() / "pid").read_text()), signal.SIGKILL)
+    noted, deadline = where.state_dir() / "pid", time.monotonic() + 20
+    while not (noted.exists() and noted.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(int(noted.read_text()), signal.SIGKILL)
 
 
 def test_stop_ends_it(engine_place: Path) -> None:
-    launch.ensure_engine(20, command=ENGINE)
+    launch.ensure_engine(40, command=ENGINE)
     assert launch.stop_engine()
     assert launch.engine_info() is None
     assert not launch.engine_runs()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urljoin, urlsplit
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_tasks.server import preview_rules
 from jupyter_tasks.server.exchange import without_hop_by_hop
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PREFIX = "/user/a/jupyter-tasks/preview/" + "c" * 48
 PIECES = [*"abc/\\.%2eE?#:@[]&= \té", "..", "/../", "%2e%2e", "//", "http:", "localhost", "evil.test", "/preview/"]
 text = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
+@patient
 @given(location=text, path=st.sampled_from(["/", "/a/b/c", "/a/../b/"]))
 def test_no_redirect_leaves_the_prefix(location: str, path: str) -> None:
     outside = preview_rules.redirect(location, path, PREFIX)
@@ -28,6 +31,7 @@ def test_no_redirect_leaves_the_prefix(location: str, path: str) -> None:
     assert ".." not in unquote(plain).replace("\\", "/").split("/")
 
 
+@patient
 @given(location=text)
 def test_at_an_origin_of_its_own_it_stays_there(location: str) -> None:
     inside = preview_rules.redirect(location, "/a/b", "")
@@ -38,6 +42,7 @@ def test_an_app_that_knows_its_prefix_is_not_given_it_twice() -> None:
     assert preview_rules.redirect(f"{PREFIX}/x", "/", PREFIX) == f"{PREFIX}/x"
 
 
+@patient
 @given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8))))
 def test_rules_take_any_header(headers: list[tuple[str, str]]) -> None:
     names = {name.lower() for name, _ in preview_rules.request_headers([*headers, ("CoOkIe", "x")], "/p")}
