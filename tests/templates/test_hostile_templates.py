@@ -1,4 +1,4 @@
-# ruff: noqa: E501, PT017, S110, SIM105 - tables of texts; every outcome but a crash is right
+# ruff: noqa: E501, PT017 - tables of texts; every outcome but a crash is right
 """Templates are foreign input: whatever they hold, planning ends soon, with a plan or with one of our errors."""
 
 from __future__ import annotations
