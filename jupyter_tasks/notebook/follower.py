@@ -208,7 +208,6 @@ class Follower:
                 continue
             if followed.next_due <= now:
                 followed.busy, followed.changed = True, False
-                followed.next_due = now + PACE
                 group.start_soon(self._update, followed, client, limit)
             else:
                 wait = min(wait, followed.next_due - now)
@@ -292,6 +291,7 @@ class Follower:
         else:
             self._tell(followed, change)
         finally:
+            followed.next_due = self._clock.monotonic() + PACE  # from when it was shown: fetching takes its time
             followed.busy = False
             self._wake()
 
