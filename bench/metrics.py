@@ -17,7 +17,7 @@ __all__ = ["Metric", "percentile", "report"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """``target`` is an upper bound in ``unit``; None: reported only. ``against`` names what ran beside it, with its figure."""
+    """``target``: an upper bound; None: only reported. ``against``: what ran beside it, with its figure."""
 
     metric: str
     value: float

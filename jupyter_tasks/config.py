@@ -42,9 +42,6 @@ class TasksEngine(Configurable):
         8, min=1, help="Tasks of a user that may be active at once; later ones wait as pending, with their place."
     ).tag(config=True)
     default_template = Unicode("quickstart", help="The template of a task that names none.").tag(config=True)
-    included_builds = Int(
-        1000, min=0, help="Agent Workspace Builds that are included in a period; `usage` shows actual / included."
-    ).tag(config=True)
     provisioners = Dict(
         key_trait=Unicode(),
         value_trait=Unicode(),

@@ -278,12 +278,12 @@ class LiveWorkspace:
         while tree is not None:
             await talk.rest()
             try:
-                found = await self._house.review_of(workspace_id).diff(tree)
+                changed = await self._house.review_of(workspace_id).changed_files(tree)
             except TasksError as error:
                 _log.info("task %s: changes: %s", self._task_id, error)
                 continue
-            if len(found.files) != self._runtime.changed_files:
-                await self._know(changed_files=len(found.files))
+            if changed != self._runtime.changed_files:
+                await self._know(changed_files=changed)
 
     # ------------------------------------------------------------ what the workspace asks
 

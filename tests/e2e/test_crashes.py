@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Home, until
+
+from jupyter_tasks.testing.home import Home, until
 
 PROMPT = "change the primary color theme to purple"
 PLUGINS = Path(__file__).parent / "plugins"

@@ -7,7 +7,8 @@ import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Home, until
+
+from jupyter_tasks.testing.home import Home, until
 
 PROMPT = "change the primary color theme to purple"
 
@@ -33,7 +34,7 @@ def test_create_and_follow(home: Home) -> None:
     assert "<title>Sales dashboard</title>" in page
     assert "sandbox" in headers["Content-Security-Policy"]
     assert "allow-same-origin" not in headers["Content-Security-Policy"]
-    style, _ = fetch(url + "static/style.css")
+    style, _ = fetch(url + "style.css")
     assert "#7c3aed" in style
     task = home.json("list")[0]
     assert (task["status"], task["current_state"]["state"]) == ("active", "complete")
