@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import anyio
@@ -43,10 +44,12 @@ class EngineLink:
 
     def __init__(self, start: Callable[[], Awaitable[None]]) -> None:
         self._start = start
-        self._lock = anyio.Lock()
         self._known = False
-        self.used = anyio.Event()
-        """Set when somebody has asked for the engine: from then on it is worth following its events."""
+        self._used: anyio.Event | None = None
+
+    @cached_property
+    def _lock(self) -> anyio.Lock:
+        return anyio.Lock()  # made when it is needed: a Jupyter server makes its extensions before it has a loop
 
     async def connect(self) -> ByteStream:
         """A new connection; the engine is started if need be. Raises: EngineUnavailable."""
@@ -65,8 +68,14 @@ class EngineLink:
                 "The engine of Jupyter Tasks ended as soon as it was started.",
                 hint=f"Its log is {places.engine_log()}.",
             )
-        self.used.set()
+        if self._used is not None:
+            self._used.set()
         return stream
+
+    async def wanted(self) -> None:
+        """Return as soon as somebody asks for the engine: then it is worth following its events. For one waiter."""
+        self._used = anyio.Event()
+        await self._used.wait()
 
     async def peek(self) -> ByteStream | None:
         """A new connection to an engine that runs; None when none does."""

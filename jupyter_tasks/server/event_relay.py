@@ -69,12 +69,10 @@ class EventRelay:
 
     async def _wait(self, seconds: float) -> None:
         """Until the time is over, or somebody wants the engine."""
-        if self._link.used.is_set():
-            self._link.used = anyio.Event()
         async with anyio.create_task_group() as group:
 
             async def wanted() -> None:
-                await self._link.used.wait()
+                await self._link.wanted()
                 group.cancel_scope.cancel()
 
             group.start_soon(wanted)
