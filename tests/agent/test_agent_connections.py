@@ -168,7 +168,7 @@ async def test_a_handler_that_fails_costs_one_connection(link: Link, caplog: pyt
     async with anyio.create_task_group() as group:
         group.start_soon(lambda: link.serve_reverse("coder", sometimes, parked=1))
         async with httpx.AsyncClient(timeout=10) as client:
-            with pytest.raises(httpx.RemoteProtocolError):
+            with pytest.raises(httpx.TransportError):  # closed or reset: it had sent something already
                 await client.get(f"http://127.0.0.1:{port}/")
             assert (await client.get(f"http://127.0.0.1:{port}/")).text == "0"
         group.cancel_scope.cancel()
