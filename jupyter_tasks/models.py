@@ -552,7 +552,7 @@ class PreviewRequest(_Wire):
 
 
 class PreviewResponse(_Wire):
-    """A capability. ``path`` is relative to the server's ``…/jupyter-tasks/``; ``url`` only where ``origin`` is asked."""
+    """A capability. ``path`` is relative to the server's ``…/jupyter-tasks/``; ``url`` only with ``origin``."""
 
     app: str
     path: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -110,7 +110,7 @@ class Link:
         """
         return (await self._caller.call("start", {"manifest": dict(manifest)})).flag("already")
 
-    async def watch(self, since: int = -1) -> AsyncIterator[LinkEvent]:
+    async def watch(self, since: int = -1) -> AsyncGenerator[LinkEvent, None]:
         """Every event after ``since``, then live ones, without end; -1 begins with a StateSnapshot.
 
         Close it (``contextlib.aclosing``) when done. Raises LinkLost when the agent is gone.

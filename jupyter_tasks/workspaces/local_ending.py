@@ -59,6 +59,10 @@ def watchdog(folder: WorkspaceFolder, record: RunRecord) -> Watchdog:
     )
 
 
+def _look(agent: _AgentWatch, dog: Watchdog, now: float) -> Exit | None:
+    return agent.look(now) or dog.look(now)
+
+
 async def watch(
     folder: WorkspaceFolder, record: RunRecord, clock: Clock, threads: anyio.CapacityLimiter
 ) -> Exit | None:
@@ -72,7 +76,7 @@ async def watch(
     try:
         while True:
             now = clock.monotonic()
-            broken = await anyio.to_thread.run_sync(lambda at=now: agent.look(at) or dog.look(at), limiter=threads)
+            broken = await anyio.to_thread.run_sync(_look, agent, dog, now, limiter=threads)
             if broken is not None:
                 return broken if is_running(record) else None
             if await _ended(fd, clock, dog.interval()):

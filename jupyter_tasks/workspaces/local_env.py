@@ -91,6 +91,7 @@ def port_env(plan: WorkspacePlan, ports: Mapping[int, int]) -> dict[str, str]:
     apps = [a for agent in plan.agents for a in agent.apps if not a.external and _loopback_port(a) is not None]
     apps.sort(key=lambda app: (app.slug != "preview", app.id == ai_app, app.order))
     preview = next((app for app in apps if app.id != ai_app), None)
-    if preview is not None and (port := _loopback_port(preview)) in ports:
+    port = None if preview is None else _loopback_port(preview)
+    if port is not None and port in ports:
         env["PORT"] = str(ports[port])
     return env

@@ -20,14 +20,15 @@ def test_our_file_wins_over_jupyters_and_a_nearer_directory_over_a_farther(tmp_p
     (far / "jupyter_tasks_config.py").write_text("c.TasksEngine.max_active = 1\nc.TasksEngine.idle_timeout = 5")
     (near / "jupyter_tasks_config.py").write_text("c.TasksEngine.max_active = 2")
     (near / "jupyter_server_config.py").write_text("c.TasksEngine.max_active = 3\nc.TasksEngine.default_template = 'x'")
-    (near / "jupyter_server_config.json").write_text(json.dumps({"TasksEngine": {"included_builds": 7}}))
+    (near / "jupyter_server_config.json").write_text(json.dumps({"TasksEngine": {"store_url": "postgresql://h/d"}}))
     engine = TasksEngine(config=load_config([str(near), str(far)]))
-    assert (engine.max_active, engine.idle_timeout, engine.default_template, engine.included_builds) == (2, 5, "x", 7)
+    assert (engine.max_active, engine.idle_timeout, engine.default_template) == (2, 5, "x")
+    assert engine.store_url == "postgresql://h/d"
 
 
 def test_without_files_there_are_defaults(tmp_path: Path) -> None:
     engine = TasksEngine(config=load_config([str(tmp_path)]))
-    assert (engine.max_active, engine.included_builds, engine.idle_timeout) == (8, 1000, 900)
+    assert (engine.max_active, engine.idle_timeout) == (8, 900)
 
 
 def test_a_broken_file_of_ours_is_an_error_and_one_of_jupyters_is_left_out(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +48,5 @@ def test_refuses(text: str, detail: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        parse(text, ME)
-    except InvalidInput as refused:
-        assert refused.validations
+    with contextlib.suppress(InvalidInput):
+        assert isinstance(parse(text, ME), Query)

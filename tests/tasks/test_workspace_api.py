@@ -53,12 +53,17 @@ async def test_a_report_is_taken_cleaned() -> None:
             {"app_slug": "ccw", "state": "working", "message": "x" * 161},
             {"message": "Message is too long.", "detail": "Message must be less than 160 characters."},
         ),
-        ({"app_slug": "nope", "state": "idle"}, {"message": "Failed to get workspace app.", "detail": 'No app found with slug "nope"'}),
+        (
+            {"app_slug": "nope", "state": "idle"},
+            {"message": "Failed to get workspace app.", "detail": 'No app found with slug "nope"'},
+        ),
         (
             {"app_slug": "ccw", "state": "done"},
             {
                 "message": "Invalid state provided.",
-                "validations": [{"field": "state", "detail": "State must be one of: complete, failure, working, idle."}],
+                "validations": [
+                    {"field": "state", "detail": "State must be one of: complete, failure, working, idle."}
+                ],
             },
         ),
     ],
