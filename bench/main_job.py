@@ -89,7 +89,7 @@ def server_start(runs: int) -> list[Metric]:
                 against={"without it": plain},
             )
         ),
-        report(Metric(metric="extension's memory at start", value=more, unit="MB", target=15)),
+        report(Metric(metric="extension's memory at start", value=more, unit="MiB", target=15)),
     ]
 
 
@@ -283,12 +283,16 @@ def changes(home: Home, client: Client, task: models.Task, rounds: int) -> list[
     came = threading.Event()
 
     def listen() -> None:
+        worked = False
         for event in client.events(after=None, task=task.id):
-            if event.type is models.EventType.task and event.data.get("state") == "idle":
-                heard.append(time.time())
-                came.set()
             if event.data.get("deleted"):
                 return
+            if event.type is models.EventType.task and event.data.get("state") == "working":
+                worked = True
+            elif event.type is models.EventType.task and worked and event.data.get("state") == "idle":
+                worked = False
+                heard.append(time.time())
+                came.set()
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
@@ -316,11 +320,11 @@ def many(home: Home, client: Client, count: int) -> list[Metric]:
     assert pid is not None
     agents = [resident(found) for found in agent_pids(home)]
     metrics = [
-        Metric(metric=f"engine, {count} idle tasks", value=resident(pid), unit="MB", target=400),
+        Metric(metric=f"engine, {count} idle tasks", value=resident(pid), unit="MiB", target=400),
         Metric(
             metric="workspace agent, median of all",
             value=statistics.median(agents),
-            unit="MB",
+            unit="MiB",
             target=12,
             against={"largest": max(agents), "agents": len(agents)},
         ),
@@ -389,10 +393,10 @@ def spent(argv: list[str]) -> float:
 
 
 def resident(pid: int) -> float:
-    """Megabytes of resident memory."""
+    """MiB of resident memory."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1000
+            return int(line.split()[1]) / 1024
     return 0.0
 
 

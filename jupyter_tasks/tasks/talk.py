@@ -1,6 +1,6 @@
 """The talk with one task's agent: from its terminal into the store, and from the user to its terminal.
 
-Owns what is written when (messages, state, attention; coalesced, at once and then at most ten times a second), and the
+Owns what is written when (messages, state, attention; at once and then at most twenty times a second), and the
 order of what the agent is given: the prompt first, once and only when everything is ready, then the user's inputs as
 they were acknowledged. The algorithm is ``agentapi``'s.
 """
@@ -8,13 +8,14 @@ they were acknowledged. The algorithm is ``agentapi``'s.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import cast
 
 import anyio
 from anyio.abc import ByteStream
+from sqlalchemy import Connection
 
 from jupyter_tasks.agentapi.conversation import Status
 from jupyter_tasks.agentapi.emulator import new_emulator
@@ -27,8 +28,10 @@ from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.talk_rows import (
     AppStatusRow,
     ConversationRow,
+    MessageRow,
     add_app_status,
     conversation_of,
+    latest_app_status,
     messages_of,
     set_conversation,
     settle_input,
@@ -46,7 +49,7 @@ __all__ = ["Talk"]
 
 _log = logging.getLogger(__name__)
 
-FLUSH_EVERY = 0.1
+FLUSH_EVERY = 0.05
 RETRY_EVERY = 0.5
 AGAIN_AFTER = 0.05
 
@@ -79,11 +82,13 @@ class Talk:
         self._registered: AgentAPIRegistered | None = None
         self._conversation: TerminalConversation | None = None
         self._prompt_sent = False
+        self._said: AppStatusRow | None = None
         self._open = False
         self._unwritten = _Unwritten()
         self._dirty = anyio.Event()
         self._look = anyio.Event()
         self._began = anyio.Event()
+        self._reported = False
         self._rest = anyio.Event()
 
     # ------------------------------------------------------------ what the session tells
@@ -230,10 +235,15 @@ class Talk:
             await self._house.clock.sleep(RETRY_EVERY)
 
     async def _restore(self, registered: AgentAPIRegistered, offset: int) -> TerminalConversation:
-        def load(connection: Any) -> tuple[Any, ConversationRow | None]:
-            return messages_of(connection, self._task_id), conversation_of(connection, self._task_id)
+        def load(connection: Connection) -> tuple[Sequence[MessageRow], ConversationRow | None, AppStatusRow | None]:
+            return (
+                messages_of(connection, self._task_id),
+                conversation_of(connection, self._task_id),
+                latest_app_status(connection, self._task_id),
+            )
 
-        rows, talk = await self._house.journal.read(load)
+        rows, talk, said = await self._house.journal.read(load)
+        self._said = said if said is not None and said.build_id == self._build_id else None
         self._prompt_sent = talk is not None and talk.prompt_sent
         same_run = talk is not None and talk.build_id == self._build_id
         return TerminalConversation(
@@ -262,13 +272,13 @@ class Talk:
                     offset = reading.offset
                     behind = offset < reading.head
                     if not behind:
-                        conversation.caught_up()
+                        self._caught_up(conversation)
                     async for chunk in reading.chunks:
                         conversation.feed(chunk)
                         offset += len(chunk)
                         if behind and offset >= reading.head:
                             behind = False
-                            conversation.caught_up()
+                            self._caught_up(conversation)
                     if reading.closed and offset >= reading.head:
                         conversation.closed(reading.exit)
                         return
@@ -276,6 +286,13 @@ class Talk:
                 _log.info("task %s: terminal: %s", self._task_id, error.message)
                 pause = RETRY_EVERY
             await self._house.clock.sleep(pause)
+
+    def _caught_up(self, conversation: TerminalConversation) -> None:
+        """All that is recorded was heard; what the agent reported itself before a restart of ours still holds."""
+        conversation.caught_up()
+        said, self._reported = (None, True) if self._reported else (self._said, True)
+        if said is not None and said.source == "report":
+            conversation.report(cast("State", said.state), said.message, said.uri)
 
     # ------------------------------------------------------------ to the agent
 
@@ -336,14 +353,15 @@ class Talk:
 
         def work(change: Change) -> None:
             for message in unwritten.messages.values():
-                row = message_json.row(message)
-                upsert_message(change.connection, self._task_id, row)
-                body = {"id": row.id, "role": row.role, "time": row.time.isoformat(), "parts": row.parts}
-                change.emit("message", self._task_id, {"message_id": row.id}, live={"message": body})
+                said = message_json.row(message)
+                upsert_message(change.connection, self._task_id, said)
+                body = {"id": said.id, "role": said.role, "time": said.time.isoformat(), "parts": said.parts}
+                change.emit("message", self._task_id, {"message_id": said.id}, live={"message": body})
             if unwritten.evidence is not None:
-                add_app_status(
-                    change.connection, self._task_id, _app_status(unwritten.evidence, self._build_id, change)
-                )
+                status = _app_status(unwritten.evidence, self._build_id, change)
+                if self._said is None or not _same(self._said, status):
+                    add_app_status(change.connection, self._task_id, status)
+                    self._said = status
             talk = ConversationRow(
                 task_id=self._task_id,
                 build_id=self._build_id,
@@ -359,6 +377,11 @@ class Talk:
             _log.warning("task %s: the conversation could not be written: %s", self._task_id, error)
             self._unwritten = unwritten.before(self._unwritten)
             self._dirty.set()
+
+
+def _same(before: AppStatusRow, now: AppStatusRow) -> bool:
+    """Whether nothing new is said: not after a restart either, when everything is heard once more."""
+    return (before.state, before.source, before.message, before.uri) == (now.state, now.source, now.message, now.uri)
 
 
 def _app_status(evidence: Evidence, build_id: str, change: Change) -> AppStatusRow:
