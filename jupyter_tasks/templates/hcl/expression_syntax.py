@@ -6,6 +6,7 @@ that need values (``evaluate``). Accepts and rejects what Go's HCL does.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from jupyter_tasks.templates.hcl import template_syntax
@@ -37,6 +38,7 @@ __all__ = ["MAX_DEPTH", "ExpressionParser"]
 
 MAX_DEPTH = 100
 _MAX_DIGITS = 2_000
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][+\-]?[0-9]+)?", re.ASCII)
 _LEVELS = {
     "||": 0,
     "&&": 1,
@@ -156,6 +158,9 @@ class ExpressionParser(Cursor):
         return Reference(start, end, name, ())
 
     def _number(self, word: str) -> int | Decimal:
+        """The value of a number token. Go's scanner takes ``1.5.2`` as one token too, and refuses it as a whole."""
+        if _NUMBER.fullmatch(word) is None:
+            raise self.error("Invalid number literal", "The value of this number literal cannot be recognized.")
         if word.isdigit() and len(word) < _MAX_DIGITS:
             return int(word)
         value = Decimal(word)
@@ -305,13 +310,13 @@ class ExpressionParser(Cursor):
             else:
                 return target
 
-    def _dotted(self, at: int, *, chained: bool = False) -> Step:
+    def _dotted(self, at: int) -> Step:
         """What follows a dot: a name, or the legacy ``.0`` (``.0.1`` would read as one number)."""
         step: Step
         if self.kind == "name":
             step = AttributeStep(at, self.end, self.word)
         elif self.kind == "number":
-            if "." in self.word and not chained:
+            if "." in self.word:
                 raise self.error(
                     "Invalid legacy index syntax",
                     "Two indexes cannot be chained with dots.",
@@ -332,7 +337,7 @@ class ExpressionParser(Cursor):
             self.advance()
             if self.kind == "*":
                 raise self.error("Nested splat expression not allowed", "A splat expression (*) cannot hold another.")
-            each = _with_step(each, self._dotted(at, chained=True))
+            each = _with_step(each, self._dotted(at))
             end = each.end
         return Splat(target.start, end, target, each)
 
