@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import signal
 import sys
 import termios
@@ -137,12 +136,17 @@ async def _follow_size(client: AsyncClient, task: str, size: _Size) -> None:
 
 
 async def _resize(client: AsyncClient, task: str) -> None:
-    size = shutil.get_terminal_size()
+    size = _size()
     await client.type_terminal(task, TerminalInput(cols=size.columns, rows=size.lines))
 
 
+def _size() -> os.terminal_size:
+    """Of the terminal itself: COLUMNS and LINES of a shell do not follow it."""
+    return os.get_terminal_size(sys.stdout.fileno())
+
+
 def _compare(size: _Size) -> None:
-    own = shutil.get_terminal_size()
+    own = _size()
     if (own.columns, own.lines) != (size.cols, size.rows):
         theirs, ours = f"{size.cols}x{size.rows}", f"{own.columns}x{own.lines}"
         note = f"(the agent's terminal is {theirs}, yours {ours}: lines may be misplaced)\r\n"

@@ -19,7 +19,7 @@ import pytest
 
 from jupyter_tasks.notebook import widgets
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 STATIC = Path(widgets.__file__).parent / "static"
 FILES = {

@@ -26,6 +26,8 @@ from jupyter_tasks import models
 
 HEAVY = ("httpx", "pydantic", "jupyter_tasks.models", "anyio", "sqlalchemy", "tornado", "jupyter_tasks.server")
 
+pytestmark = pytest.mark.slow
+
 
 def until(true: Callable[[], Any], seconds: float = 10.0) -> Any:
     end = time.monotonic() + seconds

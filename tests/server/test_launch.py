@@ -20,6 +20,8 @@ from jupyter_tasks.errors import EngineUnavailable
 
 ENGINE = (sys.executable, "-m", "jupyter_tasks.testing.engine")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def engine_place(places: Path) -> Iterator[Path]:

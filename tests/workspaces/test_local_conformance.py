@@ -16,7 +16,7 @@ from jupyter_tasks.workspaces.processes import marked
 from jupyter_tasks.workspaces.sandbox import Bubblewrap, SandboxProbe
 
 # pytest-jupyter collects coroutines before anyio does, so that parameters need this said
-pytestmark = pytest.mark.usefixtures("anyio_backend")
+pytestmark = [pytest.mark.usefixtures("anyio_backend"), pytest.mark.slow]
 
 needs_bwrap = pytest.mark.skipif(
     not isinstance(SandboxProbe(SystemClock()).find(), Bubblewrap), reason="no user namespaces here"

@@ -27,6 +27,7 @@ from jupyter_tasks.workspaces.sandbox import Bubblewrap, SandboxProbe
 FOUND = SandboxProbe(SystemClock()).find()
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("anyio_backend"),
     pytest.mark.skipif(not isinstance(FOUND, Bubblewrap), reason="no user namespaces here"),
 ]
