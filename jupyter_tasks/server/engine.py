@@ -42,6 +42,7 @@ from jupyter_tasks.store.task_rows import live_tasks
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.creation import Creation
 from jupyter_tasks.tasks.house import House
+from jupyter_tasks.tasks.naming_model import namer_from
 from jupyter_tasks.tasks.owner import this_user
 from jupyter_tasks.tasks.previews import Capabilities
 from jupyter_tasks.tasks.review import Review
@@ -159,6 +160,7 @@ class Engine:
             default_template=self.settings.default_template,
             allow_unisolated=lambda plan, template_id: may_run_unisolated(library, template_id, plan.parameters),
             planning=anyio.CapacityLimiter(2),
+            namer=namer_from(os.environ),
         )
 
     def _unisolated(self, library: Library, bundle: TaskBundle) -> bool:

@@ -45,6 +45,7 @@ class Creation:
     default_template: str
     allow_unisolated: Callable[[WorkspacePlan, str], bool]
     planning: anyio.CapacityLimiter
+    namer: naming.Namer | None = None
 
     async def create(self, request: models.CreateTaskRequest) -> str:
         """Make a task and accept its first start build. Returns the task's id. Raises: UserError, TemplateInvalid,
@@ -57,7 +58,7 @@ class Creation:
                 return known.id
         prompt = _prompt(request.input)
         template = await self._template(request)
-        name, display_name = self._names(request, prompt)
+        name, display_name = await self._names(request, prompt)
         row = self._row(request, template, name, display_name, prompt)
         planned = await self.plan_start(row, template)
         await self.check(row, planned, build_id=str(uuid4()))
@@ -135,14 +136,16 @@ class Creation:
                 error.message, hint=error.hint, detail=error.detail, code="template_not_found"
             ) from error
 
-    def _names(self, request: models.CreateTaskRequest, prompt: str) -> tuple[str, str]:
+    async def _names(self, request: models.CreateTaskRequest, prompt: str) -> tuple[str, str]:
         if request.name:
             naming.check_name(request.name)
         display = (request.display_name or "").strip()
         if len(display) > 64:
             raise InvalidInput("Display name must be 64 characters or less.")
-        made = naming.generate(prompt)
-        return request.name or made.name, display or (request.name or made.display_name)
+        if request.name:
+            return request.name, display or request.name
+        made = await naming.name_task(prompt, namer=self.namer)
+        return made.name, display or made.display_name
 
     def _row(
         self, request: models.CreateTaskRequest, template: Template, name: str, display_name: str, prompt: str

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from jupyter_tasks.models import AgentHealth, Source, Summary, TaskState, TaskStateEntry, TaskStatus
 
-__all__ = ["Facts", "Said", "agent_health", "current_state", "status", "summary", "workspace_status"]
+__all__ = ["Facts", "Said", "agent_health", "current_state", "ended", "status", "summary", "workspace_status"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +202,8 @@ def summary(facts: Facts) -> Summary:
     the workspace agent is shutting down, or off                     Paused
     pending                                                          Starting
     the agent waits for the user (also while it is initializing)     Needs you
-    initializing                                                     Starting
     its process has ended, and it did not say idle or complete       Failed
+    initializing                                                     Starting
     it says failure                                                  Failed
     it says working                                                  Working
     it says idle or complete, and files have changed                 Ready to review
@@ -223,17 +223,26 @@ def summary(facts: Facts) -> Summary:
         return Summary.starting
     if facts.attention:
         return Summary.needs_you
-    if infrastructure is TaskStatus.initializing:
+    if infrastructure is TaskStatus.initializing and not _failed(facts):
         return Summary.starting
     return _agents_word(facts)
+
+
+def ended(facts: Facts) -> bool:
+    """Whether the coding agent of this build has ended by itself: it takes nothing any more, until it is resumed."""
+    stale = facts.said is not None and _is_stale(facts, facts.said)  # then it is an earlier process that has ended
+    return facts.exited and not stale and facts.transition == "start"
+
+
+def _failed(facts: Facts) -> bool:
+    entry = current_state(facts)
+    return ended(facts) and (entry is None or entry.state not in (TaskState.idle, TaskState.complete))
 
 
 def _agents_word(facts: Facts) -> Summary:
     entry = current_state(facts)
     state = None if entry is None else entry.state
-    stale = facts.said is not None and _is_stale(facts, facts.said)  # then it is an earlier process that has ended
-    ended = facts.exited and not stale
-    if state is TaskState.failure or (ended and state not in (TaskState.idle, TaskState.complete)):
+    if state is TaskState.failure or _failed(facts):
         return Summary.failed
     if state is None:
         return Summary.starting
