@@ -7,7 +7,7 @@ touches infrastructure but ``Provisioner.check``, which only looks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -64,10 +64,9 @@ class Creation:
         await self.check(row, planned, build_id=str(uuid4()))
 
         def transaction(change: Change) -> str:
-            stamped = _stamped(row, change)
-            insert_task(change.connection, stamped)
-            new_start(change, stamped.id, planned, "initiator", self.admit)
-            return stamped.id
+            insert_task(change.connection, replace(row, created_at=change.now, updated_at=change.now))
+            new_start(change, row.id, planned, "initiator", self.admit)
+            return row.id
 
         return await self.house.change(row.id, transaction)
 
@@ -203,9 +202,3 @@ def _uuid(text: str, field: str) -> str:
         return str(UUID(text))
     except ValueError as error:
         raise InvalidInput(f"{field} is not a UUID: {text[:64]!r}.") from error
-
-
-def _stamped(row: TaskRow, change: Change) -> TaskRow:
-    from dataclasses import replace
-
-    return replace(row, created_at=change.now, updated_at=change.now)
