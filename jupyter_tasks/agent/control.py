@@ -57,9 +57,7 @@ class Registrations:
         env = variables(request, "env")
         terminal_id = self._terminals.free_id("agentapi")
         try:
-            terminal, _ = self._terminals.open(
-                terminal_id, "agent", argv, env, self._environment.cwd(text(request, "cwd", "")), cols, rows
-            )
+            terminal = self._open(terminal_id, argv, env, self._environment.cwd(text(request, "cwd", "")), cols, rows)
         except Refused:
             self._services.get("agentapi").unlisten()
             raise
@@ -78,6 +76,20 @@ class Registrations:
         self._events.add("agentapi", **self.current)
         connection.answer({"terminal": terminal.id, "port": port})
         self._attend(connection, terminal)
+
+    def _open(self, terminal_id: str, argv: list[str], env: dict[str, str], cwd: str, cols: int, rows: int) -> Terminal:
+        """The agent on a terminal; where it cannot be started, the reason on one, as a shell would say it.
+
+        A script's own output is often thrown away: so a missing agent is seen where the agent would be.
+        """
+        try:
+            terminal, _ = self._terminals.open(terminal_id, "agent", argv, env, cwd, cols, rows)
+        except Refused as no:
+            if no.code != "failed":
+                raise
+            say = ["/bin/sh", "-c", "printf '%s\\n' \"$1\"; exit 127", "sh", no.message]
+            terminal, _ = self._terminals.open(terminal_id, "agent", say, env, "/", cols, rows)
+        return terminal
 
     def _attend(self, connection: Connection, terminal: Terminal) -> None:
         stream = connection.stream

@@ -19,6 +19,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import signal
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, get_args
@@ -186,10 +187,8 @@ class Signals:
         """The agent's process has ended."""
         reported = self._levels.get("report")
         state: State = "complete" if code == 0 else "failure"
-        text = "The agent has ended." if code == 0 else f"The agent ended with exit code {code}."
-        if code is None:
-            text = "The agent's program was ended."
-        elif code == 0 and reported is not None and reported.state in ("complete", "failure"):
+        text = _how_it_ended(code)
+        if code == 0 and reported is not None and reported.state in ("complete", "failure"):
             state, text = reported.state, reported.text or text
         self.observe("exit", state, text=text)
 
@@ -257,3 +256,21 @@ class Signals:
     @staticmethod
     def _evidence(source: Source, level: _Level) -> Evidence:
         return Evidence(level.state, source, level.since, level.kind, level.text, level.uri)
+
+
+def _how_it_ended(code: int | None) -> str:
+    """A sentence for people; negative codes are signals, 126 and 127 a shell's words for what it cannot start."""
+    if code is None:
+        return "The agent's program was ended."
+    if code == 0:
+        return "The agent has ended."
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"The agent was ended by {name}."
+    if code in (126, 127):
+        what = "was not found" if code == 127 else "cannot be executed"
+        return f"The agent's program {what} (exit code {code})."
+    return f"The agent ended with exit code {code}."

@@ -36,8 +36,10 @@ from jupyter_tasks.agentapi.transcript import Anchor, Transcript
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import AgentError, TasksError
 
-__all__ = ["READY_TIMEOUT", "STABILITY", "TerminalConversation"]
+__all__ = ["AGENT_ENDED", "READY_TIMEOUT", "STABILITY", "TerminalConversation"]
 
+AGENT_ENDED = "agent_ended"
+"""Code of the error for what an agent that has ended did not take: another run of it may."""
 READY_TIMEOUT = 30.0
 STABILITY = 2.0
 _SNAPSHOT_AFTER = 0.025
@@ -192,7 +194,11 @@ class TerminalConversation:
         self._snapshot()
         self._signals.exited(exit_code)
         self._delivery.end(
-            AgentError("The agent has ended: it takes no message.", hint="Resume the task to start it again.")
+            AgentError(
+                "The agent has ended: it takes no message.",
+                hint="Resume the task to start it again.",
+                code=AGENT_ENDED,
+            )
         )
         self._decide()
 

@@ -255,12 +255,17 @@ class LiveWorkspace:
     async def _app(self, event: AppHealth) -> None:
         health = {**self._runtime.apps, event.id: event.health}
         problem = f" ({event.problem})" if event.problem else ""
+        reason = self._runtime.reason
+        if self._bundle.plan.task is not None and event.id == self._bundle.plan.task.app_id:
+            failed = f"The agent's app does not answer{problem}. Its logs: logs --kind script, logs --kind agent."
+            reason = failed if event.health == "unhealthy" else None
 
         def work(change: Change) -> None:
             set_stage(change.connection, self._build_id, "apps")
             text = f"{event.slug}: {event.health}{problem}"
             self._house.log_in(change, self._task_id, self._build_id, "apps", text)
-            self._runtime = set_runtime(change.connection, self._build_id, apps=health, watched=event.seq)
+            changes = {"apps": health, "watched": event.seq, "reason": reason}
+            self._runtime = set_runtime(change.connection, self._build_id, **changes)
 
         await self._house.change(self._task_id, work)
 
@@ -317,7 +322,7 @@ class LiveWorkspace:
             "The workspace's processes are gone: the machine was restarted, or they were ended from outside. "
             "Its files are kept; resume to go on."
         )
-        await self._house.change(self._task_id, lambda change: _pause_lost(change, self._bundle, reason))
+        await self._house.change(self._task_id, lambda change: workspace_lost(change, self._bundle, reason))
 
     async def _ended(self, ended: Exit) -> None:
         self._house.capabilities.revoke(self._task_id)
@@ -327,10 +332,6 @@ class LiveWorkspace:
             fail_started(change.connection, self._build_id, ended.reason)
 
         await self._house.change(self._task_id, work)
-
-
-def _pause_lost(change: Change, bundle: TaskBundle, reason: str) -> None:
-    workspace_lost(change, bundle, reason)
 
 
 def _failure(text: str, build_id: str, change: Change) -> AppStatusRow:

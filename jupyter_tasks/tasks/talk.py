@@ -22,7 +22,7 @@ from jupyter_tasks.agentapi.emulator import new_emulator
 from jupyter_tasks.agentapi.formats import agent_type, format_for
 from jupyter_tasks.agentapi.messages import Attention, Message
 from jupyter_tasks.agentapi.signals import Evidence, State
-from jupyter_tasks.agentapi.terminal import TerminalConversation
+from jupyter_tasks.agentapi.terminal import AGENT_ENDED, TerminalConversation
 from jupyter_tasks.errors import AgentError, LinkError, StoreError, TasksError
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.talk_rows import (
@@ -314,7 +314,7 @@ class Talk:
             await conversation.send(row.prompt, key=f"prompt-{self._build_id}", origin="prompt")
         except (AgentError, LinkError) as error:
             await self._house.log(self._task_id, self._build_id, "agent", f"The prompt was not taken: {error}", "error")
-            self._prompt_sent = isinstance(error, AgentError)
+            self._prompt_sent = isinstance(error, AgentError) and error.code != AGENT_ENDED
 
     async def _give_inputs(self, conversation: TerminalConversation) -> None:
         for row in await self._house.journal.read(lambda connection: undelivered_inputs(connection, self._task_id)):
@@ -324,6 +324,8 @@ class Talk:
             except LinkError:
                 return
             except TasksError as error:
+                if error.code == AGENT_ENDED:
+                    return  # it was acknowledged: the agent of the next start gets it
                 failure = str(error)
                 await self._house.log(
                     self._task_id, self._build_id, "agent", f"A message was not taken: {error}", "error"

@@ -25,6 +25,7 @@ from jupyter_tasks.templates.library import Template
 from jupyter_tasks.templates.plan import Agent, App
 
 __all__ = [
+    "agent_ended",
     "build",
     "event_data",
     "facts_of",
@@ -71,6 +72,11 @@ def facts_of(bundle: TaskBundle) -> rules.Facts:
 def status_of(bundle: TaskBundle) -> models.TaskStatus:
     """The infrastructure's word."""
     return rules.status(facts_of(bundle))
+
+
+def agent_ended(bundle: TaskBundle) -> bool:
+    """Whether the coding agent has ended by itself, in this start of the workspace."""
+    return rules.ended(facts_of(bundle))
 
 
 def works(bundle: TaskBundle) -> bool:
@@ -242,8 +248,23 @@ def template(found: Template, analysis: Analysis | None) -> models.Template:
 def require_sendable(bundle: TaskBundle) -> None:
     """Whether a message may be sent now (reference/coder-tasks.md 1.9). Raises: Conflict, InvalidInput."""
     status = status_of(bundle)
+    if agent_ended(bundle):
+        raise Conflict(
+            "The agent has ended.",
+            detail=f'The agent of "{bundle.task.name}" takes no messages any more.',
+            hint="Resume the task to start it again.",
+            code="agent_ended",
+            retryable=False,
+        )
     if status is models.TaskStatus.active:
         return
+    if bundle.build.transition == "stop" and bundle.build.unfinished:
+        raise Conflict(
+            "Task is being paused.",
+            detail="Resume the task to send messages.",
+            hint="Resume it once it is paused.",
+            code="task_paused",
+        )
     if status in (models.TaskStatus.pending, models.TaskStatus.initializing):
         raise Conflict(
             f"Task is {status.value}.",
@@ -318,7 +339,7 @@ def _capabilities(bundle: TaskBundle, active: bool) -> models.Capabilities:
         app is not chat and app.url and not app.external for agent in bundle.plan.agents for app in agent.apps
     )
     return models.Capabilities(
-        send=active,
+        send=active and not agent_ended(bundle),
         interrupt=ready,
         terminal=active,
         preview=active and preview,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from jupyter_tasks.errors import Diagnostic
 from jupyter_tasks.templates.configuration import ModuleConfig
 from jupyter_tasks.templates.hcl import nodes
-from jupyter_tasks.templates.hcl.diagnostics import Place, Source, did_you_mean
+from jupyter_tasks.templates.hcl.diagnostics import Place, Source, did_you_mean, undeclared
 from jupyter_tasks.templates.hcl.functions import missing_function
 
 __all__ = ["check_names"]
@@ -86,9 +86,7 @@ class _Finder:
         if isinstance(table, dict) and name not in table:
             self.found += place.error(
                 f"Reference to undeclared {what}",
-                f'A {what} "{name}" has not been declared.'
-                if what == "resource"
-                else f'A {what} with the name "{name}" has not been declared.',
+                undeclared(what, name),
                 suggestion=did_you_mean(name, table),
             ).diagnostics
 

@@ -15,7 +15,7 @@ from jupyter_tasks.templates.checks import check_names
 from jupyter_tasks.templates.configuration import ModuleConfig, ModuleDeclaration, ResourceDeclaration, load_module
 from jupyter_tasks.templates.expansion import MAX_INSTANCES, Local, expand, suffix
 from jupyter_tasks.templates.hcl import nodes
-from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, did_you_mean
+from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, did_you_mean, undeclared
 from jupyter_tasks.templates.hcl.evaluate import evaluate
 from jupyter_tasks.templates.hcl.functions import FunctionContext
 from jupyter_tasks.templates.hcl.scope import Budget, Scope
@@ -176,7 +176,7 @@ class ModuleInstance:
         if name not in known:
             problem = scope.place(node).error(
                 f"Reference to undeclared {what}",
-                f'A {what} with the name "{name}" has not been declared.',
+                undeclared(what, name),
                 suggestion=did_you_mean(name, known),
             )
             problem.static = True
@@ -187,7 +187,7 @@ class ModuleInstance:
         if declaration is None:
             problem = scope.place(node).error(
                 "Reference to undeclared resource",
-                f'A resource "{address}" has not been declared.',
+                undeclared("resource", address),
                 suggestion=did_you_mean(address, self.config.resources),
             )
             problem.static = True

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import anyio
@@ -26,10 +27,19 @@ from jupyter_tasks.workspaces.provisioner import (
     WorkspaceRef,
 )
 
-__all__ = ["Log", "StartBuild", "main_agent", "project_dir", "remove_workspace", "stop_workspace"]
+__all__ = ["Ending", "Log", "StartBuild", "main_agent", "project_dir", "remove_workspace", "stop_workspace"]
 
 Log = Callable[[str, str], Awaitable[None]]
 """Called with a stage and a line of a person's language."""
+
+
+class Ending(Protocol):
+    """``stop_workspace`` or ``remove_workspace``."""
+
+    async def __call__(
+        self, provisioner: Provisioner, workspace_id: str, *, clock: Clock, grace: float, log: Log
+    ) -> None: ...
+
 
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 60.0
@@ -66,17 +76,15 @@ class StartBuild:
     async def run(self) -> RunningWorkspace:
         """Act. Returns once the workspace agent has been told what to run. Raises: TasksError."""
         agent = main_agent(self.plan)
-        apps = len(agent.apps)
-        await self.log("plan", f"{len(agent.scripts)} scripts, {apps} apps, agent {agent.name}")
+        counts = f"{_count(len(agent.scripts), 'script')}, {_count(len(agent.apps), 'app')}"
+        await self.log("plan", f"{counts}, agent {agent.name}")
 
         async def progress(line: str) -> None:
             await self.log("workspace", line)
 
         running = await self.provisioner.start(self.ref, self.plan, progress)
         where = running.isolation
-        await self.log(
-            "workspace", "not isolated: " + where.reason if where.kind == "none" else f"isolated by {where.kind}"
-        )
+        await self.log("workspace", where.reason if where.kind == "none" else f"isolated by {where.kind}")
         tree = project_dir(self.provisioner, self.ref.id, self.plan)
         if tree is not None:
             await self.take_base(tree)
@@ -97,6 +105,10 @@ class StartBuild:
             )
         )
         return running
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 async def stop_workspace(provisioner: Provisioner, workspace_id: str, *, clock: Clock, grace: float, log: Log) -> None:

@@ -241,7 +241,7 @@ class LocalProvisioner(Configurable):
         if (nothing := unsupported()) is not None:
             raise nothing.error()
         if found is None:
-            return Isolation(kind="none", reason="Isolation is turned off by a setting of this machine.")
+            return Isolation(kind="none", reason="Not isolated: a setting of this machine turned it off.")
         if ref.allow_unisolated:
             return Isolation(kind="none", reason=f"Not isolated: {found.cause} It runs our own offline agent only.")
         raise found.error()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VERSION = "0.12.1"  # the release whose flags these are
 STDIN_PATIENCE = 0.25  # seconds for a piped prompt to show up
 STDIN_LIMIT = 1 << 20
+_PORT = "3284"
 
 TYPES = {
     name: name
@@ -76,8 +77,9 @@ def parse(arguments: list[str], environ: dict[str, str]) -> tuple[dict[str, Any]
         variable = environ.get("AGENTAPI_" + name.upper().replace("-", "_"))
         if name not in given and variable:
             given[name] = variable
-    if "port" not in given and environ.get("JUPYTER_TASKS_AGENTAPI_PORT"):
-        given["port"] = environ["JUPYTER_TASKS_AGENTAPI_PORT"]
+    instead = environ.get("JUPYTER_TASKS_AGENTAPI_PORT")
+    if instead and given.get("port", _PORT) == _PORT:  # where the network is shared every workspace has its own
+        given["port"] = instead
     if not command and not _truth(given.get("exit", "")):
         raise Wrong("requires at least 1 arg(s), only received 0")
     kind = given.get("type", "")
@@ -86,7 +88,7 @@ def parse(arguments: list[str], environ: dict[str, str]) -> tuple[dict[str, Any]
     options: dict[str, Any] = {name: given.get(name, "") for name in _VALUES}
     options.update({name: _truth(given.get(name, "")) for name in _FLAGS})
     options["type"] = TYPES.get(kind or (command[0] if command else ""), "custom")
-    options["port"] = _number("port", given.get("port", ""), 3284, 0)
+    options["port"] = _number("port", given.get("port", ""), int(_PORT), 0)
     options["term-width"] = _number("term-width", given.get("term-width", ""), 80, 10)
     options["term-height"] = _number("term-height", given.get("term-height", ""), 1000, 10)
     for name in ("load-state", "save-state"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from jupyter_tasks.errors import Diagnostic
 
-__all__ = ["HclError", "Place", "Source", "did_you_mean", "one_of"]
+__all__ = ["HclError", "Place", "Source", "did_you_mean", "one_of", "undeclared"]
 
 _LONGEST_SOURCE_LINE = 400
 
@@ -108,6 +108,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     found = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f'Did you mean "{found[0]}"?' if found else ""
+
+
+def undeclared(what: str, name: str) -> str:
+    """The sentence about a name that nothing declares; ``what`` is "resource", "input variable" …"""
+    if what == "resource":
+        return f'A resource "{name}" has not been declared.'
+    article = "An" if what[0] in "aeiou" else "A"
+    return f'{article} {what} with the name "{name}" has not been declared.'
 
 
 def one_of(words: Iterable[str]) -> str:
