@@ -23,7 +23,7 @@ from jupyter_tasks.store.journal import Change
 from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.live import LiveWorkspace
-from jupyter_tasks.workspaces.builds import StartBuild, remove_workspace, stop_workspace
+from jupyter_tasks.workspaces.builds import Ending, StartBuild, remove_workspace, stop_workspace
 from jupyter_tasks.workspaces.provisioner import Provisioner, RunningWorkspace, WorkspaceRef
 
 __all__ = ["Sessions", "TaskSession", "workspace_ref"]
@@ -122,44 +122,29 @@ class TaskSession:
         await house.change(self.task_id, lambda change: _started(change, bundle.build.id, lock, running))
 
     async def _stop(self, bundle: TaskBundle) -> None:
-        house = self._house
-        house.capabilities.revoke(self.task_id)
-        lock = await self._take(bundle)
-        if lock is None:
-            return
-        provisioner = house.provisioners[bundle.plan.kind]
-
-        async def act() -> bool:
-            await stop_workspace(
-                provisioner,
-                bundle.task.workspace_id,
-                clock=house.clock,
-                grace=house.stop_grace,
-                log=self._logger(bundle),
-            )
-            return True
-
-        if await self._guarded(bundle, lock, act):
-            await house.change(self.task_id, lambda change: _ended(change, bundle.build.id, lock))
-        house.slots.release(self.task_id)
+        await self._end(bundle, stop_workspace, self._house.stop_grace)
 
     async def _delete(self, bundle: TaskBundle) -> None:
+        await self._end(bundle, remove_workspace, min(self._house.stop_grace, 2.0))
+
+    async def _end(self, bundle: TaskBundle, ending: Ending, grace: float) -> None:
+        """Run a stop or a delete build."""
         house = self._house
         house.capabilities.revoke(self.task_id)
         lock = await self._take(bundle)
         if lock is None:
             return
-        provisioner = house.provisioners[bundle.plan.kind]
 
         async def act() -> bool:
-            await remove_workspace(
-                provisioner,
+            await ending(
+                house.provisioners[bundle.plan.kind],
                 bundle.task.workspace_id,
                 clock=house.clock,
-                grace=min(house.stop_grace, 2.0),
+                grace=grace,
                 log=self._logger(bundle),
             )
-            await house.review_of(bundle.task.workspace_id).remove()
+            if bundle.build.transition == "delete":
+                await house.review_of(bundle.task.workspace_id).remove()
             return True
 
         if await self._guarded(bundle, lock, act):
