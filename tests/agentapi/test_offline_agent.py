@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.server
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -29,14 +32,16 @@ PASTE = b"x\x08\x1b[200~%s\x1b[201~"
 IDLE = b"]7501;state=idle:app=offline\x1b\\> "
 
 
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in a shell's background is born deaf to it
+
+
 class Terminal:
     """The agent in a PTY of 80 columns."""
 
     def __init__(self, project: Path, **env: str) -> None:
         self.master, slave = pty.openpty()
-        import fcntl
-        import struct
-        import termios
 
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
         root = str(Path(__file__).parents[2])
@@ -47,7 +52,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": root, "JUPYTER_TASKS_OFFLINE_DELAY": "0", **env},
         )
         os.close(slave)

@@ -211,7 +211,6 @@ class Card {
     this.isolation = h("span", { className: "jp-Tasks-badge jp-Tasks-warning", textContent: "not isolated" });
     this.reason = h("div", { className: "jp-Tasks-reason" });
     this.list = h("ol", { className: "jp-Tasks-messages", role: "log", tabIndex: 0, "aria-label": "Conversation" });
-    this.list.addEventListener("scroll", () => (this.sticks = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40));
     this.attention = h("div", { className: "jp-Tasks-attention", role: "group", "aria-label": "The agent needs you" });
     this.input = h("textarea", { rows: 2, placeholder: "Say something to the agent … (Ctrl+Enter sends)", "aria-label": "Message to the agent", oninput: () => this.controls() });
     this.input.addEventListener("keydown", (event) => {
@@ -271,6 +270,8 @@ class Card {
   }
 
   conversation() {
+    const above = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight;
+    this.sticks = this.list.hidden || above < 40; // asked, not told: scroll events wait for a frame
     const messages = this.get("messages");
     const cut = this.get("cut");
     const nodes = cut ? [h("li", { className: "jp-Tasks-cut", textContent: `${cut} earlier message${cut === 1 ? "" : "s"}: task.messages()` })] : [];
