@@ -134,7 +134,7 @@ def test_the_dashboard_starts_by_its_script_and_answers(dashboard: Path) -> None
     tree = default_library().get("quickstart").tree
     made = plan(tree, inputs(preset="Dashboard with fresh data"), template_version_id="v")
     script = next(item.script for item in made.agents[0].scripts if item.display_name == "Dashboard")
-    script = script.replace("nohup python3 -u server.py", f"nohup {sys.executable} -u server.py").replace(
+    script = script.replace("nohup python3 -B -u server.py", f"nohup {sys.executable} -B -u server.py").replace(
         "< /dev/null &", '< /dev/null & echo "pid $!"'
     )
     environment = {"HOME": str(dashboard.parent), "PATH": os.environ["PATH"], "PORT": "0"}
