@@ -179,7 +179,8 @@ class TemplateInvalid(TasksError):
     default_code = "template_invalid"
 
     def __str__(self) -> str:
-        return "\n".join([self.message, *(d.render() for d in self.diagnostics)])
+        parts = [self.message, self.detail, *(d.render() for d in self.diagnostics)]  # a client has them as detail
+        return "\n".join(part for part in parts if part)
 
 
 class ProvisionError(TasksError):

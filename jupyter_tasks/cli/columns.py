@@ -5,16 +5,18 @@ Owns how each field of a task reads in a table cell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from jupyter_tasks.cli.output import duration, stamp
+import click
+
+from jupyter_tasks.cli.output import clean, duration, stamp
 
 if TYPE_CHECKING:
     from jupyter_tasks.models import Task
 
-__all__ = ["TASK_CELLS"]
+__all__ = ["TASK_CELLS", "warn_unisolated"]
 
 _PLAIN = (
     "id", "organization id", "owner id", "owner name", "owner avatar url", "name", "display name", "template id",
@@ -51,6 +53,13 @@ def _message(task: Task) -> str:
     if task.current_state is not None and task.current_state.message:
         return task.current_state.message
     return task.reason or ""
+
+
+def warn_unisolated(tasks: Sequence[Task]) -> None:
+    """Say on stderr which of these tasks run without isolation, and why: whoever reads stdout is not disturbed."""
+    for task in tasks:
+        if task.isolation is not None and task.isolation.kind == "none":
+            click.echo(clean(f"{task.name} is not isolated. {task.isolation.reason}".rstrip()), err=True)
 
 
 TASK_CELLS: Mapping[str, Callable[[Task], str]] = {

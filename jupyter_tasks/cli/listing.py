@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jupyter_tasks.cli.columns import TASK_CELLS
+from jupyter_tasks.cli.columns import TASK_CELLS, warn_unisolated
 from jupyter_tasks.cli.options import Shape, engine, shaped
 
 __all__ = ["list_command"]
@@ -32,6 +32,7 @@ def list_command(status: str | None, everyone: bool, user: str | None, quiet: bo
             click.echo(task.id)
     elif tasks or shape.json:
         shape.show(tasks, tasks)
+        warn_unisolated(tasks)
     else:
         click.echo("No tasks found.", err=True)
 

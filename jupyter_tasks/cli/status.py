@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jupyter_tasks.cli import output
-from jupyter_tasks.cli.columns import TASK_CELLS
+from jupyter_tasks.cli.columns import TASK_CELLS, warn_unisolated
 from jupyter_tasks.cli.options import Shape, engine, shaped, task_argument
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def status_command(task: str, watch: bool, watch_interval: str | None, shape: Sh
         else:
             found = client.get(task)
             shape.show([found], found)
+            warn_unisolated([found])
 
 
 def _watch(client: Client, task: str, shape: Shape) -> None:

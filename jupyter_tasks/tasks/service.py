@@ -31,6 +31,7 @@ from jupyter_tasks.tasks.live import LiveWorkspace
 from jupyter_tasks.tasks.previews import Capability
 from jupyter_tasks.tasks.requests import request_delete, request_start, request_stop
 from jupyter_tasks.tasks.session import Sessions
+from jupyter_tasks.templates.planning import template_invalid
 from jupyter_tasks.workspaces.builds import project_dir
 
 __all__ = ["TaskService"]
@@ -109,12 +110,16 @@ class TaskService:
         return models.TemplatesResponse(templates=[views.template(each, None) for each in found])
 
     async def template(self, name: str) -> models.Template:
-        """GET /templates/{name}: with parameters and presets."""
+        """GET /templates/{name}: with parameters and presets. Raises: TemplateInvalid, NotFound."""
         library = self._creation.library
 
         def load() -> models.Template:
             found = library.get(name)
-            return views.template(found, library.analysis(found))
+            analysis = library.analysis(found)
+            if not analysis.valid:
+                wrong = [each for each in analysis.diagnostics if each.severity == "error"]
+                raise template_invalid(found.name, wrong)
+            return views.template(found, analysis)
 
         return await anyio.to_thread.run_sync(load, limiter=self._creation.planning)
 

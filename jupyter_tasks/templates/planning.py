@@ -23,7 +23,7 @@ from jupyter_tasks.templates.provider.parameter import ParameterProblem
 from jupyter_tasks.templates.rendering import render
 from jupyter_tasks.templates.variables import VariableProblem
 
-__all__ = ["ParameterForm", "local_workspace", "parameters_for", "plan"]
+__all__ = ["ParameterForm", "local_workspace", "parameters_for", "plan", "template_invalid"]
 
 _TRANSITIONS = ("start", "stop", "delete")
 
@@ -64,9 +64,7 @@ def plan(
     local = local_workspace(run)
     _check_agents(run)
     if run.problems:
-        raise TemplateInvalid(
-            _summary(len(run.problems)), hint="Correct the template and try again.", diagnostics=tuple(run.problems)
-        )
+        raise template_invalid(inputs.template_name, tuple(run.problems))
     return WorkspacePlan(
         kind="local",
         transition=inputs.transition,
@@ -95,7 +93,7 @@ def parameters_for(
     }
     own = [item for item in run.problems if item not in caused]
     if own:
-        raise TemplateInvalid(_summary(len(own)), hint="Correct the template and try again.", diagnostics=tuple(own))
+        raise template_invalid(inputs.template_name, own)
     return ParameterForm(tuple(found), tuple(wrong))
 
 
@@ -135,9 +133,7 @@ def _preset(tree: Path, inputs: PlanInputs, version_id: str, modules: ModuleSour
     if inputs.preset in found:
         return found[inputs.preset].parameters
     if run.problems:
-        raise TemplateInvalid(
-            _summary(len(run.problems)), hint="Correct the template and try again.", diagnostics=tuple(run.problems)
-        )
+        raise template_invalid(inputs.template_name, tuple(run.problems))
     known = ", ".join(f'"{name}"' for name in found) or "none"
     message = f'There is no preset "{inputs.preset}" in this template.'
     hint = f"{did_you_mean(inputs.preset, found)} Available presets: {known}.".strip()
@@ -214,5 +210,8 @@ def _check_agents(run: Run) -> None:
         ] = None
 
 
-def _summary(count: int) -> str:
-    return f"The template has {'an error' if count == 1 else f'{count} errors'}."
+def template_invalid(name: str, found: Sequence[Diagnostic]) -> TemplateInvalid:
+    """The error for a template with these findings, each of severity "error"."""
+    what = f'The template "{name}"' if name else "The template"
+    count = "an error" if len(found) == 1 else f"{len(found)} errors"
+    return TemplateInvalid(f"{what} has {count}.", hint="Correct it and try again.", diagnostics=tuple(found))
