@@ -188,12 +188,7 @@ def _start(path: Path, deadline: float, timeout: float, command: Sequence[str]) 
 
 def _spawn(command: Sequence[str]) -> tuple[int, int]:
     """Start ``command`` detached. Returns: its process id, and the size of the log before it."""
-    log = places.engine_log()
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > _LOG_BYTES:
-            log.replace(log.with_suffix(".log.1"))
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = _open_log(places.engine_log())
     try:
         begun = os.fstat(descriptor).st_size
         # by way of a shell that ends at once: the engine is nobody's child here, so it leaves no zombie behind
@@ -215,6 +210,20 @@ def _spawn(command: Sequence[str]) -> tuple[int, int]:
     finally:
         os.close(descriptor)
     return int(started.stdout), begun
+
+
+def _open_log(log: Path) -> int:
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if log.stat().st_size > _LOG_BYTES:
+                log.replace(log.with_suffix(".log.1"))
+        return os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise EngineUnavailable(
+            f"The engine of Jupyter Tasks could not be started: {log} cannot be written ({error.strerror}).",
+            hint="Make it writable for your user, or name another place in JUPYTER_TASKS_STATE_DIR.",
+        ) from error
 
 
 def _alive(pid: int) -> bool:
