@@ -195,8 +195,9 @@ def test_the_agents_script_passes_the_prompt_untouched(tmp_path: Path) -> None:
             time.sleep(0.02)
         *arguments, rest = (home / "out").read_text().split("\0")
         (home / "out").unlink()
-        first = arguments[5].removeprefix("--initial-prompt=") if len(arguments) > 7 else rest
+        given = [word for word in arguments if word.startswith("--initial-prompt=")]
+        first = given[0].removeprefix("--initial-prompt=") if given else rest
         assert first.rstrip("\n") == prompt.rstrip("\n")
-        assert arguments[:5] == ["server", "--type", "custom", "--port", "3284"]
+        assert arguments[:7] == ["server", "--type", "custom", "--term-width", "120", "--port", "3284"]
         assert arguments[-2:] == ["--", "jupyter-tasks-offline-agent"]
         assert not (home / "project" / "x").exists()
