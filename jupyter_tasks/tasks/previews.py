@@ -32,6 +32,7 @@ class Capability:
     task_id: str
     app: str
     expires_at: datetime
+    until: float  # of the monotonic clock: a wall that is set anew neither prolongs nor ends it
     _dial: Dial
     revoked: bool = False
 
@@ -54,14 +55,15 @@ class Capabilities:
         while len(self._known) >= MOST:
             self._known.pop(next(iter(self._known))).revoked = True
         word = secrets.token_hex(24)
-        capability = Capability(task_id, app, self._clock.now() + LIFETIME, dial)
+        until = self._clock.monotonic() + LIFETIME.total_seconds()
+        capability = Capability(task_id, app, self._clock.now() + LIFETIME, until, dial)
         self._known[_digest(word)] = capability
         return word, capability
 
     def find(self, word: str) -> Capability | None:
         """What this word leads to. Looked up by digest, so that timing tells nothing of a word."""
         capability = self._known.get(_digest(word))
-        if capability is None or capability.revoked or capability.expires_at <= self._clock.now():
+        if capability is None or capability.revoked or capability.until <= self._clock.monotonic():
             return None
         return capability
 

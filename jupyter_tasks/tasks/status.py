@@ -16,7 +16,10 @@ __all__ = ["Facts", "Said", "agent_health", "current_state", "ended", "status", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """The newest app status: what the agent does, how we know (``source``), since when."""
+    """The newest app status: what the agent does, how we know (``source``), since when.
+
+    ``of_newest_build``: whether it was said in the newest build; None where only the times can tell.
+    """
 
     state: str
     message: str
@@ -24,6 +27,7 @@ class Said:
     since: datetime | None = None
     uri: str = ""
     source: str | None = None
+    of_newest_build: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +151,11 @@ def current_state(facts: Facts) -> TaskStateEntry | None:
 
 
 def _is_stale(facts: Facts, said: Said) -> bool:
-    return (
-        facts.transition == "start" and facts.build_created_at is not None and said.created_at <= facts.build_created_at
-    )
+    if facts.transition != "start" or facts.build_created_at is None:
+        return False
+    if said.of_newest_build is not None:
+        return not said.of_newest_build  # the wall clock may have jumped in between
+    return said.created_at <= facts.build_created_at
 
 
 def _known_state(said: Said) -> TaskState | None:

@@ -62,6 +62,7 @@ def facts_of(bundle: TaskBundle) -> rules.Facts:
             since=said.since,
             uri=said.uri,
             source=said.source,
+            of_newest_build=said.build_id == build.id,
         ),
         attention=bundle.talk is not None and bundle.talk.attention is not None,
         changed_files=runtime.changed_files,

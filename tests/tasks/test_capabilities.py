@@ -45,3 +45,15 @@ def test_it_ends_by_itself_and_the_oldest_gives_way() -> None:
     assert known.find(first) is None
     assert known.find(newer[0]) is not None
     assert known.find("no such word") is None
+
+
+@pytest.mark.parametrize("seconds", [-86_400.0, 86_400.0])
+@pytest.mark.anyio
+async def test_a_wall_clock_that_jumps_neither_prolongs_nor_ends_it(seconds: float) -> None:
+    clock = FakeClock()
+    known = Capabilities(clock)
+    word, _ = known.mint("t", "preview", _dial)
+    clock.jump(seconds)
+    assert known.find(word) is not None
+    await clock.advance(LIFETIME.total_seconds())
+    assert known.find(word) is None

@@ -194,6 +194,14 @@ def test_one_plain_word(changes: dict[str, object], wanted: str) -> None:
     assert summary(replace(RUNNING, **changes)) == Summary(wanted)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("after", [-3600, 3600])
+def test_a_wall_clock_that_jumped_decides_nothing(after: float) -> None:
+    ours = replace(said("complete", after), of_newest_build=True)
+    assert summary(replace(RUNNING, said=ours, changed_files=1)) is Summary("Ready to review")
+    earlier = replace(said("failure", after, source="exit"), of_newest_build=False)
+    assert summary(replace(RUNNING, said=earlier, exited=True)) is Summary("Starting")
+
+
 def test_agent_health() -> None:
     assert agent_health(replace(RUNNING, lifecycle=None)) is None
     assert agent_health(replace(RUNNING, transition="stop")) is None
