@@ -103,8 +103,7 @@ def test_an_agent_that_ends_without_a_report(
     assert again.source.value != "exit"
     assert tasks.inputs(task) == ["do it"]
     tasks.client.send(task, "more")
-    tasks.is_(task, summary)
-    assert tasks.inputs(task) == ["do it", "more"]
+    tasks.when(task, lambda _: tasks.inputs(task) == ["do it", "more"])
     assert tasks.client.usage().actual == 2
 
 
