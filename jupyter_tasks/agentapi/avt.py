@@ -9,13 +9,7 @@ import codecs
 
 from avt._avt import Vt
 
-from jupyter_tasks.agentapi.emulator import (
-    HISTORY_ROWS,
-    MAX_REPLY,
-    MAX_SIGNALS,
-    MAX_TITLE,
-    bounded_size,
-)
+from jupyter_tasks.agentapi.emulator import HISTORY_ROWS, MAX_TITLE, Outbox, bounded_size
 from jupyter_tasks.agentapi.queries import Control, StreamCutter, answer
 
 __all__ = ["AvtEmulator"]
@@ -30,8 +24,7 @@ class AvtEmulator:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._cutter = StreamCutter()
         self._title = ""
-        self._replies = bytearray()
-        self._signals: list[str] = []
+        self._outbox = Outbox()
 
     def feed(self, data: bytes) -> None:
         for piece in self._cutter.cut(self._decoder.decode(data)):
@@ -64,23 +57,18 @@ class AvtEmulator:
         self._vt.resize(*self._size)
 
     def take_replies(self) -> bytes:
-        taken = bytes(self._replies)
-        self._replies.clear()
-        return taken
+        return self._outbox.take_replies()
 
     def take_signals(self) -> list[str]:
-        taken, self._signals = self._signals, []
-        return taken
+        return self._outbox.take_signals()
 
     def _control(self, control: Control) -> None:
         reply = answer(control, self.cursor, self._size)
         if reply:
-            if len(self._replies) + len(reply) <= MAX_REPLY:
-                self._replies += reply
+            self._outbox.reply(reply)
         elif control.kind == "osc":
             number, _, payload = control.text.partition(";")
             if number in ("0", "2"):
                 self._title = payload[:MAX_TITLE]
             elif number == "7501":
-                self._signals.append(payload)
-                del self._signals[:-MAX_SIGNALS]
+                self._outbox.signal(payload)

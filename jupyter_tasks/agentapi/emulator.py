@@ -21,6 +21,7 @@ __all__ = [
     "MAX_TITLE",
     "PROGRAM_STATUS",
     "Emulator",
+    "Outbox",
     "bounded_size",
     "new_emulator",
 ]
@@ -74,6 +75,35 @@ class Emulator(Protocol):
 
     def take_signals(self) -> list[str]:
         """OSC 7501 payloads (without number) since the last call, in order; probes are answered, not listed."""
+
+
+class Outbox:
+    """What an emulator hands out, bounded: answers for the program, and the statuses that it told."""
+
+    def __init__(self) -> None:
+        self._replies = bytearray()
+        self._signals: list[str] = []
+
+    def reply(self, data: bytes) -> None:
+        """Keep an answer; one too many is dropped."""
+        if len(self._replies) + len(data) <= MAX_REPLY:
+            self._replies += data
+
+    def signal(self, payload: str) -> None:
+        """Keep a status; the oldest gives way."""
+        self._signals.append(payload)
+        del self._signals[:-MAX_SIGNALS]
+
+    def take_replies(self) -> bytes:
+        """See ``Emulator``."""
+        taken = bytes(self._replies)
+        self._replies.clear()
+        return taken
+
+    def take_signals(self) -> list[str]:
+        """See ``Emulator``."""
+        taken, self._signals = self._signals, []
+        return taken
 
 
 def bounded_size(cols: int, rows: int) -> tuple[int, int]:

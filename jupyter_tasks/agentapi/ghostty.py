@@ -9,11 +9,10 @@ import pyghostty
 
 from jupyter_tasks.agentapi.emulator import (
     HISTORY_ROWS,
-    MAX_REPLY,
     MAX_SIGNAL_BYTES,
-    MAX_SIGNALS,
     MAX_TITLE,
     PROGRAM_STATUS,
+    Outbox,
     bounded_size,
 )
 
@@ -34,9 +33,8 @@ class GhosttyEmulator:
         size = pyghostty.ffi.new("size_t*", _HISTORY_BYTES)
         option = pyghostty.lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_BYTES
         pyghostty.core.check(pyghostty.lib.ghostty_terminal_set(self._terminal._t[0], option, size), "set history")
-        self._replies = bytearray()
-        self._signals: list[str] = []
-        self._terminal.on_reply(self._reply)
+        self._outbox = Outbox()
+        self._terminal.on_reply(self._outbox.reply)
         self._terminal.on_unknown_sequence(self._unknown, max_bytes=MAX_SIGNAL_BYTES)
 
     def feed(self, data: bytes) -> None:
@@ -70,13 +68,10 @@ class GhosttyEmulator:
         self._terminal.resize(*bounded_size(cols, rows))
 
     def take_replies(self) -> bytes:
-        taken = bytes(self._replies)
-        self._replies.clear()
-        return taken
+        return self._outbox.take_replies()
 
     def take_signals(self) -> list[str]:
-        taken, self._signals = self._signals, []
-        return taken
+        return self._outbox.take_signals()
 
     def _text(self, above: int, rows: int) -> list[str]:
         """The last ``above`` rows of history and the screen. Soft-wrapped rows stay rows, as box drawing needs them."""
@@ -89,16 +84,12 @@ class GhosttyEmulator:
         found += [""] * (above + rows - len(found))
         return found[: above + rows]
 
-    def _reply(self, data: bytes) -> None:
-        if len(self._replies) + len(data) <= MAX_REPLY:
-            self._replies += data
-
     def _unknown(self, sequence: pyghostty.UnknownSequence) -> None:
         number, _, payload = sequence.content.partition(b";")
         if sequence.kind != "osc" or number != PROGRAM_STATUS or sequence.truncated:
             return
         if payload.startswith(b"?"):
-            self._reply(b"\x1b]" + PROGRAM_STATUS + b";?" + (b"\x07" if sequence.terminator == "bel" else b"\x1b\\"))
+            end = b"\x07" if sequence.terminator == "bel" else b"\x1b\\"
+            self._outbox.reply(b"\x1b]" + PROGRAM_STATUS + b";?" + end)
             return
-        self._signals.append(payload.decode("utf-8", "replace"))
-        del self._signals[:-MAX_SIGNALS]
+        self._outbox.signal(payload.decode("utf-8", "replace"))
