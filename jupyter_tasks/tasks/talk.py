@@ -1,8 +1,7 @@
 """The talk with one task's agent: from its terminal into the store, and from the user to its terminal.
 
-Owns what is written when (messages, state, attention; at once and then at most twenty times a second), and the
-order of what the agent is given: the prompt first, once and only when everything is ready, then the user's inputs as
-they were acknowledged. The algorithm is ``agentapi``'s.
+Owns the order of what the agent is given: the prompt first, once and only when everything is ready, then the user's
+inputs as they were acknowledged. What is written down is ``transcript``'s, the algorithm ``agentapi``'s.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
 import anyio
@@ -23,25 +22,22 @@ from jupyter_tasks.agentapi.formats import agent_type, format_for
 from jupyter_tasks.agentapi.messages import Attention, Message
 from jupyter_tasks.agentapi.signals import Evidence, State
 from jupyter_tasks.agentapi.terminal import AGENT_ENDED, TerminalConversation
-from jupyter_tasks.errors import AgentError, LinkError, StoreError, TasksError
-from jupyter_tasks.store.journal import Change
+from jupyter_tasks.errors import AgentError, LinkError, TasksError
 from jupyter_tasks.store.talk_rows import (
     AppStatusRow,
     ConversationRow,
     MessageRow,
-    add_app_status,
     conversation_of,
     latest_app_status,
     messages_of,
-    set_conversation,
     settle_input,
     undelivered_inputs,
-    upsert_message,
 )
 from jupyter_tasks.store.task_rows import task_by_id
 from jupyter_tasks.tasks import message_json
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
+from jupyter_tasks.tasks.transcript import Transcript
 from jupyter_tasks.workspaces.connection import Link
 from jupyter_tasks.workspaces.link_events import AgentAPIRegistered
 
@@ -49,26 +45,8 @@ __all__ = ["Talk"]
 
 _log = logging.getLogger(__name__)
 
-FLUSH_EVERY = 0.05
 RETRY_EVERY = 0.5
 AGAIN_AFTER = 0.05
-
-
-@dataclass(slots=True)
-class _Unwritten:
-    """What the conversation said since the last flush."""
-
-    messages: dict[int, Message] = field(default_factory=dict)
-    evidence: Evidence | None = None
-    talk_changed: bool = False
-
-    def before(self, later: _Unwritten) -> _Unwritten:
-        """This, and what was said since."""
-        return _Unwritten(
-            {**self.messages, **later.messages},
-            later.evidence or self.evidence,
-            self.talk_changed or later.talk_changed,
-        )
 
 
 class Talk:
@@ -81,11 +59,8 @@ class Talk:
         self._link = link
         self._registered: AgentAPIRegistered | None = None
         self._conversation: TerminalConversation | None = None
-        self._prompt_sent = False
-        self._said: AppStatusRow | None = None
+        self._transcript = Transcript(self._task_id, self._build_id, house)
         self._open = False
-        self._unwritten = _Unwritten()
-        self._dirty = anyio.Event()
         self._look = anyio.Event()
         self._began = anyio.Event()
         self._reported = False
@@ -169,8 +144,7 @@ class Talk:
     # ------------------------------------------------------------ listening (agentapi.Listener)
 
     def on_message(self, message: Message) -> None:
-        self._unwritten.messages[message.id] = message
-        self._dirty.set()
+        self._transcript.message(message)
 
     def on_status(self, status: Status) -> None:
         self.look()
@@ -178,27 +152,25 @@ class Talk:
     def on_evidence(self, evidence: Evidence) -> None:
         if evidence.at_rest and evidence.source != "exit" and self._prompt_waits():
             evidence = replace(evidence, state="working")  # it rests because it has not been told yet
-        self._unwritten.evidence = evidence
-        self._dirty.set()
+        self._transcript.evidence(evidence)
         if evidence.at_rest:
             self._rest.set()
 
     def _prompt_waits(self) -> bool:
-        return not self._prompt_sent and self._registered is not None and bool(self._registered.initial_prompt)
+        return (
+            not self._transcript.prompt_sent and self._registered is not None and bool(self._registered.initial_prompt)
+        )
 
     def on_attention(self, attention: Attention | None) -> None:
-        self._unwritten.talk_changed = True
-        self._dirty.set()
+        self._transcript.touch()
 
     def on_ready(self) -> None:
-        self._unwritten.talk_changed = True
-        self._dirty.set()
+        self._transcript.touch()
         self.look()
 
     def on_prompt_sent(self) -> None:
-        self._prompt_sent = True
-        self._unwritten.talk_changed = True
-        self._dirty.set()
+        self._transcript.prompt_sent = True
+        self._transcript.touch()
 
     def on_error(self, text: str) -> None:
         _log.info("task %s: %s", self._task_id, text)
@@ -218,11 +190,11 @@ class Talk:
             async with anyio.create_task_group() as group:
                 group.start_soon(conversation.run, name=f"conversation {self._task_id}")
                 group.start_soon(self._read, conversation, registered, offset, name=f"terminal {self._task_id}")
-                group.start_soon(self._write_down, name=f"transcript {self._task_id}")
+                group.start_soon(self._transcript.run, conversation, name=f"transcript {self._task_id}")
                 group.start_soon(self._deliver, conversation, name=f"inputs {self._task_id}")
         finally:
             with anyio.CancelScope(shield=True):
-                await self._flush()
+                await self._transcript.flush(conversation)
 
     async def _begins_at(self, registered: AgentAPIRegistered) -> int:
         """Where the recording begins: at 0, or later where it was cut."""
@@ -243,8 +215,8 @@ class Talk:
             )
 
         rows, talk, said = await self._house.journal.read(load)
-        self._said = said if said is not None and said.build_id == self._build_id else None
-        self._prompt_sent = talk is not None and talk.prompt_sent
+        self._transcript.said = said if said is not None and said.build_id == self._build_id else None
+        self._transcript.prompt_sent = talk is not None and talk.prompt_sent
         same_run = talk is not None and talk.build_id == self._build_id
         return TerminalConversation(
             format_for(agent_type(registered.agent_type, registered.argv)),
@@ -290,7 +262,7 @@ class Talk:
     def _caught_up(self, conversation: TerminalConversation) -> None:
         """All that is recorded was heard; what the agent reported itself before a restart of ours still holds."""
         conversation.caught_up()
-        said, self._reported = (None, True) if self._reported else (self._said, True)
+        said, self._reported = (None, True) if self._reported else (self._transcript.said, True)
         if said is not None and said.source == "report":
             conversation.report(cast("State", said.state), said.message, said.uri)
 
@@ -314,7 +286,7 @@ class Talk:
             await conversation.send(row.prompt, key=f"prompt-{self._build_id}", origin="prompt")
         except (AgentError, LinkError) as error:
             await self._house.log(self._task_id, self._build_id, "agent", f"The prompt was not taken: {error}", "error")
-            self._prompt_sent = isinstance(error, AgentError) and error.code != AGENT_ENDED
+            self._transcript.prompt_sent = isinstance(error, AgentError) and error.code != AGENT_ENDED
 
     async def _give_inputs(self, conversation: TerminalConversation) -> None:
         for row in await self._house.journal.read(lambda connection: undelivered_inputs(connection, self._task_id)):
@@ -334,66 +306,3 @@ class Talk:
                 self._task_id,
                 lambda change, row=row, failure=failure: settle_input(change.connection, row.id, change.now, failure),  # type: ignore[misc]
             )
-
-    # ------------------------------------------------------------ into the store
-
-    async def _write_down(self) -> None:
-        while True:
-            await self._dirty.wait()
-            await self._flush()
-            await self._house.clock.sleep(FLUSH_EVERY)
-
-    async def _flush(self) -> None:
-        self._dirty = anyio.Event()
-        conversation, unwritten = self._conversation, self._unwritten
-        if conversation is None or not (unwritten.messages or unwritten.evidence or unwritten.talk_changed):
-            return
-        self._unwritten = _Unwritten()
-        attention = message_json.attention(conversation.attention)
-        checkpoint = dict(conversation.checkpoint())
-        prompt_sent = self._prompt_sent
-
-        def work(change: Change) -> None:
-            for message in unwritten.messages.values():
-                said = message_json.row(message)
-                upsert_message(change.connection, self._task_id, said)
-                body = {"id": said.id, "role": said.role, "time": said.time.isoformat(), "parts": said.parts}
-                change.emit("message", self._task_id, {"message_id": said.id}, live={"message": body})
-            if unwritten.evidence is not None:
-                status = _app_status(unwritten.evidence, self._build_id, change)
-                if self._said is None or not _same(self._said, status):
-                    add_app_status(change.connection, self._task_id, status)
-                    self._said = status
-            talk = ConversationRow(
-                task_id=self._task_id,
-                build_id=self._build_id,
-                prompt_sent=prompt_sent,
-                attention=attention,
-                checkpoint=checkpoint,
-            )
-            set_conversation(change.connection, talk)
-
-        try:
-            await self._house.change(self._task_id, work)
-        except StoreError as error:  # a full or read-only disk: what was said is kept and written later
-            _log.warning("task %s: the conversation could not be written: %s", self._task_id, error)
-            self._unwritten = unwritten.before(self._unwritten)
-            self._dirty.set()
-
-
-def _same(before: AppStatusRow, now: AppStatusRow) -> bool:
-    """Whether nothing new is said: not after a restart either, when everything is heard once more."""
-    return (before.state, before.source, before.message, before.uri) == (now.state, now.source, now.message, now.uri)
-
-
-def _app_status(evidence: Evidence, build_id: str, change: Change) -> AppStatusRow:
-    """An agent that is blocked waits for its user: Coder's word for that is idle; ``attention`` says the rest."""
-    return AppStatusRow(
-        build_id=build_id,
-        state="idle" if evidence.state == "blocked" else evidence.state,
-        message=evidence.text[:160],
-        uri=evidence.uri,
-        source=evidence.source,
-        since=evidence.since,
-        created_at=change.now,
-    )
