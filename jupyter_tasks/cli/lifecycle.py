@@ -36,7 +36,7 @@ def pause_command(task: str, yes: bool) -> None:
 @click.option("--no-wait", is_flag=True, help="Return at once; the workspace starts in the background.")
 @yes_option
 def resume_command(task: str, no_wait: bool, yes: bool) -> None:
-    """Resume a paused task, or build one again that is in error or whose agent has ended."""
+    """Resume a paused task, or build one again that is in error or whose agent does not run."""
     with engine() as client:
         found = client.get(task)
         if found.status == "unknown":
@@ -44,7 +44,8 @@ def resume_command(task: str, no_wait: bool, yes: bool) -> None:
                 f'task "{found.name}" is in {found.status.value} state and cannot be resumed; '
                 "check the workspace build logs and agent status for details"
             )
-        if found.status not in {"paused", "error"} and found.source != "exit":
+        useless = found.source == "exit" or found.workspace_agent_lifecycle in {"start_error", "start_timeout"}
+        if found.status not in {"paused", "error"} and not useless:
             raise Conflict(f'task "{found.name}" cannot be resumed (current status: {found.status.value})')
         confirm(f"Resume task {found.name}?", yes)
         build = client.resume(found.id)

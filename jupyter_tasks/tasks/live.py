@@ -222,10 +222,11 @@ class LiveWorkspace:
             talk.open_gate()
         if seq <= self._runtime.watched or state == self._runtime.lifecycle:
             return
+        again = "the prompt was not given. Its log: logs --kind script; resume to try again."
         text, level = {
             "ready": ("ready", "done"),
-            "start_error": ("A start script failed: the prompt was not given. Its log: logs --kind script.", "error"),
-            "start_timeout": ("A start script took too long: the prompt was not given.", "error"),
+            "start_error": (f"A start script failed: {again}", "error"),
+            "start_timeout": (f"A start script took too long: {again}", "error"),
         }.get(state, (state.replace("_", " "), "info"))
 
         def work(change: Change) -> None:

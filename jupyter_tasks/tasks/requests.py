@@ -35,19 +35,22 @@ def new_start(change: Change, task_id: str, plan: WorkspacePlan, reason: str, ad
 
 
 def request_start(
-    change: Change, bundle: TaskBundle, status: TaskStatus, ended: bool, plan: WorkspacePlan, admit: Admit
+    change: Change, bundle: TaskBundle, status: TaskStatus, useless: bool, plan: WorkspacePlan, admit: Admit
 ) -> BuildRow:
-    """Resume: from paused, from error, and where the agent has ended (it builds again). Raises: Conflict."""
+    """Resume: from paused, from error, and where the start that runs is ``useless`` (it builds again).
+
+    Raises: Conflict.
+    """
     if bundle.build.unfinished and bundle.build.transition != "start":
         raise Conflict(
             "A workspace build is already active.",
             detail=f'The task "{bundle.task.name}" is being paused.',
             hint="Resume it once it is paused.",
         )
-    if status not in (TaskStatus.paused, TaskStatus.error) and not ended:
+    if status not in (TaskStatus.paused, TaskStatus.error) and not useless:
         raise Conflict(
             f'task "{bundle.task.name}" cannot be resumed (current status: {status.value})',
-            hint="Only a paused task, one in error, or one whose agent has ended can be resumed.",
+            hint="Only a paused task, one in error, or one whose agent does not run can be resumed.",
             retryable=False,
         )
     return new_start(change, bundle.task.id, plan, "task_resume", admit)

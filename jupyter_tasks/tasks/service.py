@@ -198,15 +198,15 @@ class TaskService:
         return build
 
     async def resume(self, user: str, task: str) -> models.WorkspaceBuild:
-        """POST …/resume: from paused, from error, and where the agent has ended."""
+        """POST …/resume: from paused, from error, and where the agent has ended or a start script failed."""
         bundle = await self._bundle(user, task)
         planned = await self._creation.plan_start(bundle.task, await self._creation.template_of(bundle))
         await self._creation.check(bundle.task, planned, build_id=str(uuid4()))
 
         def work(change: Change) -> models.WorkspaceBuild:
             now = found_bundle(change.connection, self._owner.id, bundle.task.id)
-            ended = views.agent_ended(now)
-            build = request_start(change, now, views.status_of(now), ended, planned, self._creation.admit)
+            useless = views.needs_restart(now)
+            build = request_start(change, now, views.status_of(now), useless, planned, self._creation.admit)
             return views.build(bundle.task, build)
 
         build = await self._house.change(bundle.task.id, work)

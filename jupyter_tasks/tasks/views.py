@@ -25,11 +25,11 @@ from jupyter_tasks.templates.library import Template
 from jupyter_tasks.templates.plan import Agent, App
 
 __all__ = [
-    "agent_ended",
     "build",
     "event_data",
     "facts_of",
     "message",
+    "needs_restart",
     "require_sendable",
     "status_of",
     "task",
@@ -75,9 +75,14 @@ def status_of(bundle: TaskBundle) -> models.TaskStatus:
     return rules.status(facts_of(bundle))
 
 
-def agent_ended(bundle: TaskBundle) -> bool:
-    """Whether the coding agent has ended by itself, in this start of the workspace."""
-    return rules.ended(facts_of(bundle))
+def needs_restart(bundle: TaskBundle) -> bool:
+    """Whether this start of the workspace is of no more use, though it runs: its agent has ended, or a start script
+    failed, so that the agent never got the prompt."""
+    return rules.ended(facts_of(bundle)) or _start_failed(bundle)
+
+
+def _start_failed(bundle: TaskBundle) -> bool:
+    return bundle.build.transition == "start" and bundle.build.runtime.lifecycle in ("start_error", "start_timeout")
 
 
 def works(bundle: TaskBundle) -> bool:
@@ -249,10 +254,10 @@ def template(found: Template, analysis: Analysis | None) -> models.Template:
 def require_sendable(bundle: TaskBundle) -> None:
     """Whether a message may be sent now (reference/coder-tasks.md 1.9). Raises: Conflict, InvalidInput."""
     status = status_of(bundle)
-    if agent_ended(bundle):
+    if needs_restart(bundle):
         raise Conflict(
-            "The agent has ended.",
-            detail=f'The agent of "{bundle.task.name}" takes no messages any more.',
+            "A start script failed." if _start_failed(bundle) else "The agent has ended.",
+            detail=f'The agent of "{bundle.task.name}" takes no messages.',
             hint="Resume the task to start it again.",
             code="agent_ended",
             retryable=False,
@@ -340,7 +345,7 @@ def _capabilities(bundle: TaskBundle, active: bool) -> models.Capabilities:
         app is not chat and app.url and not app.external for agent in bundle.plan.agents for app in agent.apps
     )
     return models.Capabilities(
-        send=active and not agent_ended(bundle),
+        send=active and not needs_restart(bundle),
         interrupt=ready,
         terminal=active,
         preview=active and preview,

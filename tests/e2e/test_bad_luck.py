@@ -126,6 +126,33 @@ def test_an_agent_that_never_starts(home: Home, tasks: Tasks, command: str, mess
     tasks.nothing_is_left()
 
 
+def test_a_start_script_that_fails(home: Home, tasks: Tasks) -> None:
+    """The agent runs, but not in the world that its template wants: it is given nothing, and resume tries again."""
+    bad = """
+resource "coder_script" "bad" {
+  agent_id           = coder_agent.main.id
+  display_name       = "Bad"
+  run_on_start       = true
+  start_blocks_login = true
+  script             = "test -e ~/mended || { echo broken thing; exit 4; }"
+}
+"""
+    write_agent(home, "halting", ECHO, more=bad)
+    task = tasks.create("halting", "do it")
+    found = tasks.is_(task, "Failed")
+    assert found.current_state is not None
+    assert "A start script failed" in found.current_state.message
+    assert "broken thing" in tasks.said(task, "script")
+    assert "Bad: failed with exit code 4" in tasks.said(task)
+    with pytest.raises(Conflict, match="A start script failed"):
+        tasks.client.send(task, "hello")
+    (inside,) = home.state.glob("workspaces/*/home")
+    (inside / "mended").touch()
+    home.cli("resume", "-y", task)
+    tasks.is_(task, "Idle")
+    assert tasks.inputs(task) == ["do it"]
+
+
 def test_what_an_agent_did_not_take_waits_for_the_next(home: Home, tasks: Tasks) -> None:
     script = 'echo "an agent"; printf "> "; read -r line; echo "on it"; while :; do sleep 0.2; echo .; done & wait\n'
     write_agent(home, "busy", script)

@@ -94,7 +94,9 @@ def test_a_store_that_became_read_only(home: Home, disk: Path) -> None:
         tasks.client.pause(task)
         tasks.has(task, "paused")
         home.kill_engine()
-        until(lambda: subprocess.run(["mount", "-o", "remount,ro", str(disk)]).returncode == 0, 5, str(home.processes()))
+        until(
+            lambda: subprocess.run(["mount", "-o", "remount,ro", str(disk)]).returncode == 0, 5, str(home.processes())
+        )
         try:
             done = home.cli("list", check=False)
             assert done.returncode == 7
