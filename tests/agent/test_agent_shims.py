@@ -207,3 +207,21 @@ async def test_the_offline_agent_is_on_path(link: Link) -> None:
     assert b"usage: jupyter-tasks-offline-agent" in await whole(link, "t")
     closed = await until(link, TerminalChanged, lambda event: event.closed)
     assert closed.exit == 2
+
+
+def test_where_the_network_is_shared_the_usual_port_is_another() -> None:
+    """Modules name 3284: two workspaces without a network of their own must not fight over it."""
+    assert parse(["--port", "3284", "--", "x"], {FREE: "41001"})[0]["port"] == 41001
+    assert parse(["--", "x"], {FREE: "41001"})[0]["port"] == 41001
+    assert parse(["--port", "4000", "--", "x"], {FREE: "41001"})[0]["port"] == 4000
+    assert parse(["--port", "3284", "--", "x"], {})[0]["port"] == 3284
+
+
+async def test_an_agent_that_cannot_be_started_is_seen_where_it_would_be(link: Link) -> None:
+    text = "agentapi server -- no-such-agent --yes > /dev/null 2>&1 < /dev/null; exit 0"
+    await link.start(manifest_of(scripts=[script("s", text)], env={FREE: "0"}))
+    registered = await until(link, AgentAPIRegistered)
+    assert registered.argv[:1] == ("no-such-agent",)
+    assert b"no-such-agent cannot be started" in await whole(link, registered.terminal)
+    ended = await until(link, TerminalChanged, lambda event: event.id == registered.terminal and event.closed)
+    assert ended.exit == 127
