@@ -1,0 +1,337 @@
+"""Jupyter servers, kernels and shells on one engine: what each sees, what ends with whom, and previews through Jupyter.
+
+The engine, the sandbox and the Jupyter servers are real processes; a kernel is a Python with a server's process as its
+parent, as Jupyter makes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jupyter_tasks.launch import engine_info
+from jupyter_tasks.testing.home import Home, until
+
+PROMPT = "change the primary color theme to purple"
+READY = "Ready to review"
+KERNEL = """
+import json, sys
+from jupyter_tasks import models
+from jupyter_tasks.notebook.client import Client
+
+VERBS = {
+    "list": lambda client: {task.id: task.summary.value for task in client.list()},
+    "engine": lambda client: json.loads(client.buildinfo().model_dump_json()),
+    "create": lambda client, text: client.create(models.CreateTaskRequest(input=text, template="quickstart")).id,
+}
+with Client() as client:
+    for line in sys.stdin:
+        verb, *arguments = json.loads(line)
+        print(json.dumps(VERBS[verb](client, *arguments)), flush=True)
+"""
+ECHO = """
+cat > server.py <<'END'
+import http.server, json
+class Echo(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"path": self.path, "headers": self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Set-Cookie", "_xsrf=evil; Path=/")
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Echo).serve_forever()
+END
+"""
+
+pytestmark = pytest.mark.slow
+
+
+class Server:
+    """A Jupyter server in a process of its own. ``http`` carries its token; ``bare`` carries nothing."""
+
+    def __init__(self, home: Home, number: int, base: str) -> None:
+        root = home.root / f"notebooks{number}"
+        root.mkdir()
+        self.log = home.root / f"jupyter{number}.log"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        options = [f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base}"]
+        options += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", *options],
+                env=home.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.info = Path(home.env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self.process.pid}.json"
+        self.url = f"http://127.0.0.1:{port}{base}jupyter-tasks/"
+        self.http = httpx.Client(base_url=f"{self.url}api/v2/", headers={"Authorization": "token t"}, timeout=30)
+        self.bare = httpx.Client(base_url=self.url, timeout=30)
+
+    def up(self) -> Server:
+        """Wait until it listens, without asking it anything."""
+        until(lambda: self.process.poll() is None and self.info.exists() and self.info.read_text(), 30, "a server")
+        return self
+
+    def said(self) -> str:
+        """Its log."""
+        return self.log.read_text(errors="replace")
+
+    def summaries(self) -> dict[str, str]:
+        """Every task's id and its one plain word."""
+        answer = self.http.get("tasks")
+        assert answer.status_code == 200, f"{answer.text}\n{self.said()}"
+        return {task["id"]: task["summary"] for task in answer.json()["tasks"]}
+
+    def create(self, **more: Any) -> str:
+        """A task. Returns: its id."""
+        answer = self.http.post("tasks/me", json={"input": PROMPT, "template": "quickstart", **more})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def terminate(self) -> None:
+        """SIGTERM, as JupyterHub or a service manager does; and wait for its end."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+    def end(self) -> None:
+        self.http.close()
+        self.bare.close()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+
+class Kernel:
+    """A client that lives in a kernel of ``server``, or in a plain Python."""
+
+    def __init__(self, home: Home, server: Server | None) -> None:
+        parent = {"JPY_PARENT_PID": str(server.process.pid)} if server else {}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", KERNEL],
+            env=home.env | parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words: str) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline() or '"the kernel died"')
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def serve(home: Home) -> Iterator[Callable[..., Server]]:
+    """Start a Jupyter server; it ends with the test."""
+    home.env["JUPYTER_RUNTIME_DIR"] = str(home.root / "jupyter")
+    numbers = itertools.count()
+    with contextlib.ExitStack() as stack:
+
+        def start(base: str = "/") -> Server:
+            server = Server(home, next(numbers), base)
+            stack.callback(server.end)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def kernel(home: Home) -> Iterator[Callable[..., Kernel]]:
+    """Start a kernel's client; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(server: Server | None = None) -> Kernel:
+            made = Kernel(home, server)
+            stack.callback(made.end)
+            return made
+
+        yield start
+
+
+def shell(home: Home) -> dict[str, str]:
+    """Every task's id and its one plain word, as ``jupyter tasks list`` has them."""
+    return {task["id"]: task["summary"] for task in home.json("list")}
+
+
+def event_ids(http: httpx.Client, newest: Callable[[], int], after: int = 0) -> Iterator[int]:
+    """The ids of one connection's events, until it breaks or ``newest`` was seen."""
+    headers = {"Last-Event-ID": str(after)} if after else {}
+    with http.stream("GET", "events", params={"after": 0}, headers=headers, timeout=20) as answer:
+        assert answer.status_code == 200
+        for line in answer.iter_lines():
+            if line.startswith("id: "):
+                yield int(line[4:])
+                if int(line[4:]) >= newest():
+                    return
+
+
+class Reader(threading.Thread):
+    """Follows the events through a Jupyter server and comes back with its last id, as a browser's EventSource does."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(daemon=True)
+        self.server = server
+        self.newest = sys.maxsize
+        self.ids: list[int] = []
+        self.breaks = 0
+
+    def run(self) -> None:
+        while not self.ids or self.ids[-1] < self.newest:
+            try:
+                for number in event_ids(self.server.http, lambda: self.newest, self.ids[-1] if self.ids else 0):
+                    self.ids.append(number)
+            except (httpx.TransportError, AssertionError):
+                self.breaks += 1
+
+
+def test_every_client_sees_every_task_and_nothing_is_lost_with_the_engine(
+    home: Home, serve: Callable[..., Server], kernel: Callable[..., Kernel]
+) -> None:
+    servers = [server.up() for server in [serve(), serve("/user/ann/"), serve()]]
+    first, second, third = servers
+    kernels = [kernel(first), kernel(second), kernel()]
+    created = {first.create(), kernels[0]("create", PROMPT)}
+    created.add(home.cli("create", "-q", "-t", "quickstart", PROMPT).stdout.strip())
+    views = [*(server.summaries for server in servers), *(lambda k=k: k("list") for k in kernels), lambda: shell(home)]
+    for view in views:
+        assert set(view()) == created
+    engines = [server.http.get("buildinfo").json()["pid"] for server in servers] + [k("engine")["pid"] for k in kernels]
+    assert set(engines) == {home.engine_pid()}
+
+    reader = Reader(second)
+    reader.start()
+    until(lambda: reader.ids, 20, second.said())
+    created.add(kernels[2]("create", PROMPT))
+    home.kill_engine()
+    for view in views:
+        assert set(view()) == created, home.log()
+    assert home.engine_pid() not in {None, *engines}
+    for view in views:
+        until(lambda view=view: set(view().values()) == {READY}, 60, home.log())
+    for usage in (third.http.get("usage").json(), home.json("usage")):
+        assert usage["actual"] == len(created)
+
+    reader.newest = newest = first.http.get("buildinfo").json()["last_event_id"]
+    first.http.delete(f"tasks/me/{min(created)}").raise_for_status()  # and one event more, with which the reader ends
+    reader.join(30)
+    assert not reader.is_alive(), (reader.ids[-5:], newest)
+    assert reader.breaks >= 1
+    every = list(event_ids(third.http, lambda: reader.ids[-1]))
+    assert reader.ids == every
+    assert every == sorted(set(every))
+
+
+def test_the_token_under_coders_name(serve: Callable[..., Server]) -> None:
+    server = serve().up()
+    for headers, status in (
+        ({"Coder-Session-Token": "t"}, 200),
+        ({"Authorization": "token t"}, 200),
+        ({"Coder-Session-Token": "wrong"}, 403),
+        ({}, 403),
+    ):
+        assert server.bare.get("api/v2/tasks", headers=headers).status_code == status, headers
+    made = {"input": PROMPT, "template": "quickstart"}
+    assert server.bare.post("api/v2/tasks/me", json=made).status_code == 403
+    assert server.bare.get("api/v2/events").status_code == 403
+    assert server.summaries() == {}
+    assert server.bare.post("api/v2/tasks/me", json=made, headers={"Coder-Session-Token": "t"}).status_code == 201
+
+
+def test_the_end_of_a_jupyter_server_stops_nothing(home: Home, serve: Callable[..., Server]) -> None:
+    first, second = serve().up(), serve().up()
+    task = first.create()
+    until(lambda: second.summaries()[task] == READY, 60, home.log())
+    engine, inside = home.engine_pid(), sandboxes(home)
+    assert inside
+    first.terminate()
+    assert "Traceback" not in first.said()
+    found = second.http.get(f"tasks/me/{task}").json()
+    assert (found["status"], found["summary"]) == ("active", READY)
+    second.http.post(f"tasks/me/{task}/send", json={"input": "change the colour to teal"}).raise_for_status()
+    second.terminate()  # the last one: the agent's turn goes on all the same
+    until(lambda: "teal" in home.cli("logs", task).stdout.split("colour to teal")[-1], 30, home.log())
+    assert (home.engine_pid(), sandboxes(home)) == (engine, inside)
+
+
+def sandboxes(home: Home) -> set[str]:
+    return {line for line in home.processes() if "bwrap" in line}
+
+
+def test_an_engine_inside_the_server_is_everybodys(
+    home: Home, serve: Callable[..., Server], kernel: Callable[..., Kernel]
+) -> None:
+    home.config('c.TasksExtension.engine = "inprocess"\n')
+    path = Path(home.env["JUPYTER_TASKS_RUNTIME_DIR"]) / "engine.sock"
+    server = serve().up()
+    info = until(lambda: engine_info(path), 20, server.said())  # nobody has asked the server for anything yet
+    assert (info["mode"], info["pid"]) == ("inprocess", server.process.pid)
+    inside = kernel(server)
+    task = inside("create", PROMPT)
+    assert inside("engine")["pid"] == server.http.get("buildinfo").json()["pid"] == server.process.pid
+    assert set(shell(home)) == {task} == set(server.summaries())
+    until(lambda: inside("list")[task] == READY, 60, server.said())
+    assert home.engine_pid() is None
+    server.terminate()
+    assert engine_info(path) is None
+    assert "Traceback" not in server.said()
+    assert shell(home) == {task: READY}  # by an engine of its own: the workspace ran on
+    assert home.engine_pid() is not None
+    assert home.json("usage")["actual"] == 1
+
+
+def test_a_preview_through_jupyter(home: Home, serve: Callable[..., Server]) -> None:
+    server = serve("/user/ann/").up()
+    task = server.create(parameters={"setup_script": ECHO})
+    until(lambda: server.summaries()[task] == READY, 60, home.log())
+    assert server.bare.post(f"api/v2/tasks/me/{task}/preview").status_code == 403
+    path = server.http.post(f"tasks/me/{task}/preview").raise_for_status().json()["path"]
+    assert re.fullmatch(r"preview/[\w-]{32,}/", path)
+    secrets = {"Authorization": "token t-canary", "Cookie": "username=canary", "X-XSRFToken": "canary"}
+    secrets |= {"Coder-Session-Token": "canary", "Referer": f"{server.url}lab?token=canary"}
+    for headers in ({}, secrets):
+        answer = until(lambda headers=headers: shown(server, path, headers), 20, home.log())
+        sandbox = answer.headers["Content-Security-Policy"]
+        assert sandbox.startswith("sandbox ")
+        assert "allow-same-origin" not in sandbox
+        assert "Set-Cookie" not in answer.headers
+        seen = answer.json()
+        assert seen["path"] == "/deep/x?y=1"
+        assert "canary" not in json.dumps(seen)
+        assert not {name.lower() for name, _ in seen["headers"]} & {"cookie", "authorization", "referer"}
+        assert dict(seen["headers"])["X-Forwarded-Prefix"] == f"/user/ann/jupyter-tasks/{path.rstrip('/')}"
+    assert path.split("/")[1] not in server.said() + home.log()
+    server.http.post(f"tasks/me/{task}/pause").raise_for_status()
+    gone = server.bare.get(path)
+    assert gone.status_code == 404
+    assert gone.headers["Content-Security-Policy"] == sandbox
+    until(lambda: server.summaries()[task] == "Paused", 20, home.log())
+    assert server.bare.get(path).status_code == 404
+
+
+def shown(server: Server, path: str, headers: dict[str, str]) -> httpx.Response | None:
+    answer = server.bare.get(f"{path}deep/x?y=1", headers=headers)
+    return answer if answer.status_code == 200 else None
