@@ -5,50 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 from IPython.core.interactiveshell import InteractiveShell
+from notebook_engine import NotebookEngine
 
-from jupyter_tasks import models
 from jupyter_tasks.notebook import magics
 from jupyter_tasks.notebook.discovery import Connection
 from jupyter_tasks.notebook.handle_session import Session
 from jupyter_tasks.server.app import make_app
 from jupyter_tasks.server.listening import EngineServer
 from jupyter_tasks.testing.service import FakeService
-
-T = TypeVar("T")
-
-
-@dataclass
-class NotebookEngine:
-    """An engine in a thread of its own. ``do`` runs something there, where the service lives."""
-
-    service: FakeService
-    portal: BlockingPortal
-    connection: Connection
-    session: Session
-
-    def do(self, call: Callable[..., T], *args: object) -> T:
-        return self.portal.call(call, *args)
-
-    def create(self, name: str = "purple", **changes: Any) -> models.Task:
-        """A task as somebody else made it, then changed."""
-        request = models.CreateTaskRequest(input="secret prompt", name=name)
-        task = self.portal.call(self.service.create, "me", request)
-        return self.change(task, **changes) if changes else task
-
-    def change(self, task: models.Task, **changes: Any) -> models.Task:
-        """The task's new value, told to everybody."""
-        return self.portal.call(self.service._store, task.model_copy(update=changes))
-
-    def created(self) -> models.CreateTaskRequest:
-        """What the last create asked for."""
-        return [call for call in self.service.calls if call[0] == "create"][-1][2]  # type: ignore[return-value]
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from typing import Any
 
 import anyio
 import pytest
-from conftest import NotebookEngine
 from IPython.core.interactiveshell import InteractiveShell
+from notebook_engine import NotebookEngine
 
 from jupyter_tasks import TaskHandle, models
 from jupyter_tasks.errors import Conflict, NotFound

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NotebookEngine
 from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
+from notebook_engine import NotebookEngine
 
 from jupyter_tasks import TaskHandle, models
 from jupyter_tasks.errors import Conflict, InvalidInput, NotFound

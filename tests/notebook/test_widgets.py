@@ -12,7 +12,7 @@ from typing import Any
 
 import ipywidgets
 import pytest
-from conftest import NotebookEngine
+from notebook_engine import NotebookEngine
 
 from jupyter_tasks import TaskHandle, models
 from jupyter_tasks.errors import EngineUnavailable

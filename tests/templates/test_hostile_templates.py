@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import AGENT, inputs
+from planning_inputs import AGENT, inputs
 from test_syntax import BUNDLED, mutate
 
 from jupyter_tasks.errors import InvalidInput, TemplateInvalid

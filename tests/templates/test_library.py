@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import AGENT, inputs
+from planning_inputs import AGENT, inputs
 
 from jupyter_tasks.errors import NotFound
 from jupyter_tasks.templates.analysis import analyse

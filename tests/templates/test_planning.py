@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import AGENT, Planner, inputs
+from planning_inputs import AGENT, Planner, inputs
 
 import jupyter_tasks.templates
 from jupyter_tasks.errors import InvalidInput, NotFound, TemplateInvalid

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import AGENT, Planner
+from planning_inputs import AGENT, Planner
 
 from jupyter_tasks.errors import InvalidInput, TemplateInvalid
 from jupyter_tasks.templates.provider.parameter import FORM_TYPES, TYPES
