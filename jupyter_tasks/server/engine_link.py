@@ -126,16 +126,21 @@ class InProcess:
     async def start(self) -> None:
         """Make an engine answer. Raises: EngineUnavailable, StoreError."""
         from jupyter_tasks.launch import engine_info, engine_runs
-        from jupyter_tasks.server.engine import Engine
 
+        engine_class = await anyio.to_thread.run_sync(_engine_class)  # most of the time it takes: the server answers
         with anyio.move_on_after(_START):
             while engine_runs():  # elsewhere: another Jupyter server of the user, a shell
                 if await anyio.to_thread.run_sync(engine_info, None, 0.2) is not None:
                     return
                 await anyio.sleep(0.05)
-        engine = Engine(config=self._config, mode="inprocess")
-        await engine.start()
-        self._engine = engine
+        self._engine = engine_class(
+            config=self._config, mode="inprocess"
+        )  # before it runs: ``stop`` may come meanwhile
+        try:
+            await self._engine.start()
+        except Exception:
+            self._engine = None
+            raise
 
     async def stop(self) -> None:
         """End it, if it was ours. Its workspaces run on."""
@@ -143,3 +148,9 @@ class InProcess:
         if engine is not None:
             engine.stop()
             await engine.stopped()
+
+
+def _engine_class() -> type[Engine]:
+    from jupyter_tasks.server.engine import Engine
+
+    return Engine

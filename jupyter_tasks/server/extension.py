@@ -55,6 +55,9 @@ class TasksExtension(ExtensionSettings, ExtensionApp):
             asyncio.create_task(self.relay.run(), name="jupyter-tasks events"),
             asyncio.create_task(self.keep_alive.run(), name="jupyter-tasks keep-alive"),
         ]
+        if self._inside is not None:
+            # now, not when it is needed: a kernel or shell that came before would start a process of its own
+            self._beside.append(asyncio.create_task(self._start_inside(), name="jupyter-tasks engine's start"))
         for task in self._beside:
             task.add_done_callback(self._ended)
 
@@ -80,6 +83,12 @@ class TasksExtension(ExtensionSettings, ExtensionApp):
     def _server(self) -> Any:
         """The Jupyter server: there is one from before ``initialize`` on."""
         return self.serverapp
+
+    async def _start_inside(self) -> None:
+        try:
+            await (await self.link.connect()).aclose()
+        except TasksError as error:
+            self.log.warning("The engine of Jupyter Tasks did not start with this server: %s", error)
 
     def _emit(self, data: dict[str, Any]) -> None:
         try:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
-from engine_house import served
+from engine_house import served, settle
 from traitlets.config import Config
 
 from jupyter_tasks import launch
@@ -36,9 +37,9 @@ def extension(jp_serverapp: Any) -> Any:
     return found
 
 
-async def test_it_starts_when_it_is_needed_and_ends_with_the_server(jp_fetch: Any, extension: Any) -> None:
+async def test_it_starts_and_ends_with_the_server(jp_fetch: Any, extension: Any) -> None:
     await extension._start_jupyter_server_extension(extension.serverapp)
-    assert not launch.engine_runs()
+    assert not launch.engine_runs(), "the server's start waited for it"
     answers: list[dict[str, Any]] = []
 
     async def ask() -> None:
@@ -55,6 +56,36 @@ async def test_it_starts_when_it_is_needed_and_ends_with_the_server(jp_fetch: An
     await extension.stop_extension()
     assert not launch.engine_runs()
     assert not where.engine_socket().exists()
+
+
+async def test_it_starts_before_anybody_asks(places: Path, jp_serverapp: Any, extension: Any) -> None:
+    await extension._start_jupyter_server_extension(extension.serverapp)
+    await settle(lambda: extension.link._known)
+    info = await anyio.to_thread.run_sync(launch.engine_info)
+    assert info is not None
+    assert info["mode"] == "inprocess"
+    await extension.stop_extension()
+    assert not launch.engine_runs()
+
+
+async def test_a_server_that_ends_at_once_leaves_none(places: Path, jp_serverapp: Any, extension: Any) -> None:
+    await extension._start_jupyter_server_extension(extension.serverapp)
+    await settle(launch.engine_runs)  # it holds the lock, and goes on starting
+    await extension.stop_extension()
+    assert not launch.engine_runs()
+    assert not where.engine_socket().exists()
+
+
+async def test_a_start_that_fails_is_said_and_tried_again(
+    places: Path, jp_fetch: Any, extension: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"):
+        (places / "state").write_text("in the way")
+        await extension._start_jupyter_server_extension(extension.serverapp)
+        await settle(lambda: "did not start with this server" in caplog.text)
+    (places / "state").unlink()
+    assert json.loads((await jp_fetch(ROOT, "buildinfo")).body)["mode"] == "inprocess"
+    await extension.stop_extension()
 
 
 async def test_one_that_runs_elsewhere_is_used(jp_fetch: Any, extension: Any) -> None:
