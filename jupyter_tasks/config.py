@@ -58,7 +58,7 @@ class ExtensionSettings(HasTraits):
         default_value="process",
         help=(
             "Where the engine runs when this Jupyter server is the first to need it: in a process of its own, which"
-            " outlives Jupyter, or inside this server (Binder, pods, tests), where it ends with it."
+            " outlives Jupyter, or inside this server (Binder, pods, tests), where it starts and ends with it."
         ),
     ).tag(config=True)
     on_stop = Enum(

@@ -133,9 +133,8 @@ class InProcess:
                 if await anyio.to_thread.run_sync(engine_info, None, 0.2) is not None:
                     return
                 await anyio.sleep(0.05)
-        self._engine = engine_class(
-            config=self._config, mode="inprocess"
-        )  # before it runs: ``stop`` may come meanwhile
+        # kept before it runs: ``stop`` may come, and this be cancelled, while it starts
+        self._engine = engine_class(config=self._config, mode="inprocess")
         try:
             await self._engine.start()
         except Exception:
