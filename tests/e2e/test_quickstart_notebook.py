@@ -91,6 +91,9 @@ def _end_engine() -> None:
         with Client(start=False) as client:
             for task in client.list():
                 client.delete(task.id)
+            gone = time.monotonic() + 20
+            while any((places.state_dir() / "workspaces").glob("*")) and time.monotonic() < gone:
+                time.sleep(0.05)  # an engine that ends at once leaves them to the next one, which never comes
             client.handover()
     except EngineUnavailable:
         return
