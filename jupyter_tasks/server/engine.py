@@ -274,11 +274,22 @@ async def _locked(path: Path) -> AsyncIterator[None]:
         os.close(descriptor)
 
 
+def _raise_file_limit() -> None:
+    """A task takes about a dozen descriptors; the usual soft limit of 1,024 is for programs that use select()."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else max(soft, 65536), hard))
+
+
 def serve() -> None:
     """``jupyter tasks serve``: run an engine in this process until a signal, a hand-over or idleness ends it."""
     import signal
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    _raise_file_limit()
 
     async def main() -> None:
         engine = Engine(config=load_config())

@@ -215,9 +215,10 @@ def _inner_process(info: int, child: int) -> Started:
     """
     text = b""
     deadline = time.monotonic() + _SETUP_TIMEOUT
+    poll = select.poll()  # not select(): an engine of a hundred tasks has descriptors beyond 1,024
+    poll.register(info, select.POLLIN)
     while True:
-        ready, _, _ = select.select([info], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise OSError("bubblewrap did not answer in time")
         piece = os.read(info, 4096)
         if not piece:
