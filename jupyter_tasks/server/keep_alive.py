@@ -5,7 +5,7 @@ Owns the reading of "works" from events, and for how long one stretch of work co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from jupyter_tasks.clock import Clock
@@ -39,6 +39,7 @@ class KeepAlive:
             flat = {**task, "state": state.get("state") if isinstance(state, dict) else None}
             if isinstance(task.get("id"), str) and _works(flat):
                 self._since[task["id"]] = before.get(task["id"], self._clock.monotonic())
+        self._begun(self._since.keys() - before.keys())
 
     def see(self, data: dict[str, Any]) -> None:
         """A task has changed."""
@@ -47,8 +48,9 @@ class KeepAlive:
             return
         if data.get("deleted") is True or not _works(data):
             self._since.pop(task, None)
-        else:
-            self._since.setdefault(task, self._clock.monotonic())
+        elif task not in self._since:
+            self._since[task] = self._clock.monotonic()
+            self._begun({task})
 
     @property
     def tasks(self) -> list[str]:
@@ -61,8 +63,13 @@ class KeepAlive:
         now = self._clock.monotonic()
         return sum(now - since < self._longest for since in self._since.values())
 
+    def _begun(self, tasks: Set[str]) -> None:
+        """Say at once that work has begun: who culls may look before the minute is over."""
+        if tasks and self.working:
+            self._touch()
+
     async def run(self) -> None:
-        """Say every minute that this server is in use, while anything works; until cancelled."""
+        """Say every minute that this server is in use, for as long as anything works; until cancelled."""
         while True:
             if self.working:
                 self._touch()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from jupyter_servers import Server, serving
 
 from jupyter_tasks.testing.home import Home
 
@@ -17,3 +18,10 @@ def home() -> Iterator[Home]:
     home = Home(Path(tempfile.mkdtemp(prefix="jt-")))
     yield home
     home.end()
+
+
+@pytest.fixture
+def serve(home: Home) -> Iterator[Callable[..., Server]]:
+    """Start a Jupyter server; it ends with the test."""
+    with serving(home) as start:
+        yield start

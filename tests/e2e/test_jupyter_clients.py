@@ -7,11 +7,8 @@ parent, as Jupyter makes it.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import re
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,12 +18,11 @@ from typing import Any
 
 import httpx
 import pytest
+from jupyter_servers import PROMPT, READY, Server
 
 from jupyter_tasks.launch import engine_info
 from jupyter_tasks.testing.home import Home, until
 
-PROMPT = "change the primary color theme to purple"
-READY = "Ready to review"
 KERNEL = """
 import json, sys
 from jupyter_tasks import models
@@ -60,67 +56,6 @@ END
 pytestmark = pytest.mark.slow
 
 
-class Server:
-    """A Jupyter server in a process of its own. ``http`` carries its token."""
-
-    def __init__(self, home: Home, number: int, base: str) -> None:
-        root = home.root / f"notebooks{number}"
-        root.mkdir()
-        self.log = home.root / f"jupyter{number}.log"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        options = [f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base}"]
-        options += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", *options],
-                env=home.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.info = Path(home.env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self.process.pid}.json"
-        self.url = f"http://127.0.0.1:{port}{base}jupyter-tasks/"
-        self.http = httpx.Client(base_url=f"{self.url}api/v2/", headers={"Authorization": "token t"}, timeout=30)
-
-    def up(self) -> Server:
-        """Wait until it listens, without asking it anything."""
-        until(lambda: self.process.poll() is None and self.info.exists() and self.info.read_text(), 30, "a server")
-        return self
-
-    def said(self) -> str:
-        """Its log."""
-        return self.log.read_text(errors="replace")
-
-    def bare(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """A request without the token, and without the cookie that an earlier one with it was given."""
-        return httpx.request(method, self.url + path, timeout=30, **more)
-
-    def summaries(self) -> dict[str, str]:
-        """Every task's id and its one plain word."""
-        answer = self.http.get("tasks")
-        assert answer.status_code == 200, f"{answer.text}\n{self.said()}"
-        return {task["id"]: task["summary"] for task in answer.json()["tasks"]}
-
-    def create(self, **more: Any) -> str:
-        """A task. Returns: its id."""
-        answer = self.http.post("tasks/me", json={"input": PROMPT, "template": "quickstart", **more})
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    def terminate(self) -> None:
-        """SIGTERM, as JupyterHub or a service manager does; and wait for its end."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
-
-    def end(self) -> None:
-        self.http.close()
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
-
-
 class Kernel:
     """A client that lives in a kernel of ``server``, or in a plain Python."""
 
@@ -144,21 +79,6 @@ class Kernel:
     def end(self) -> None:
         self.process.kill()
         self.process.communicate()
-
-
-@pytest.fixture
-def serve(home: Home) -> Iterator[Callable[..., Server]]:
-    """Start a Jupyter server; it ends with the test."""
-    home.env["JUPYTER_RUNTIME_DIR"] = str(home.root / "jupyter")
-    numbers = itertools.count()
-    with contextlib.ExitStack() as stack:
-
-        def start(base: str = "/") -> Server:
-            server = Server(home, next(numbers), base)
-            stack.callback(server.end)
-            return server
-
-        yield start
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_every_word_of_the_wire_passes_the_schema() -> None:
         assert "canary" not in json.dumps(made)
 
 
-async def test_work_is_told_each_minute_and_not_for_ever() -> None:
+async def test_work_is_told_at_once_then_each_minute_and_not_for_ever() -> None:
     clock, touched = FakeClock(), []
     alive = KeepAlive(1.0, lambda: touched.append(clock.monotonic()), clock)
     async with anyio.create_task_group() as group:
@@ -96,13 +96,13 @@ async def test_work_is_told_each_minute_and_not_for_ever() -> None:
         assert touched == []
         alive.see({"id": "a", "status": "active", "state": "working"})
         await clock.advance(120)
-        assert touched == [120, 180]
+        assert touched == [61, 120, 180]
         alive.see({"id": "a", "status": "active", "state": "idle"})
         await clock.advance(120)
-        assert touched == [120, 180]
+        assert touched == [61, 120, 180]
         alive.see({"id": "a", "status": "initializing"})
         await clock.advance(7200)
-        assert len(touched) == 2 + 60, "an hour's stretch of work counts for an hour"
+        assert len(touched) == 3 + 1 + 60, "an hour's stretch of work counts for an hour"
         alive.see({"id": "a", "deleted": True})
         assert alive.tasks == []
         group.cancel_scope.cancel()
