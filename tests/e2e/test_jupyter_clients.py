@@ -190,7 +190,7 @@ def test_the_end_of_a_jupyter_server_stops_nothing(home: Home, serve: Callable[.
     engine, inside = home.engine_pid(), sandboxes(home)
     assert inside
     first.terminate()
-    assert "Traceback" not in first.said()
+    assert first.failures() == ""
     found = second.http.get(f"tasks/me/{task}").json()
     assert (found["status"], found["summary"]) == ("active", READY)
     second.http.post(f"tasks/me/{task}/send", json={"input": "change the colour to teal"}).raise_for_status()
@@ -218,7 +218,7 @@ def test_an_engine_inside_the_server_is_everybodys(
     assert home.engine_pid() is None
     server.terminate()
     assert answering(home) is None
-    assert "Traceback" not in server.said()
+    assert server.failures() == ""
     assert shell(home) == {task: READY}  # by an engine of its own: the workspace ran on
     assert home.engine_pid() is not None
     assert home.json("usage")["actual"] == 1
