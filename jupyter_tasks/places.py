@@ -39,7 +39,7 @@ def runtime_dir() -> Path:
     One for each state directory, so that two of them never share an engine. Not under the home: that may be long
     (a socket's path holds 107 bytes) or on a network.
 
-    Raises: EngineUnavailable when a directory of that name belongs to somebody else.
+    Raises: EngineUnavailable when it cannot be made, or a directory of that name belongs to somebody else.
     """
     named = os.environ.get("JUPYTER_TASKS_RUNTIME_DIR")
     if named:
@@ -80,8 +80,14 @@ def links_dir() -> Path:
 
 
 def _make_private(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = path.lstat()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:  # also where somebody else's file has the name: then a Jupyter server may be the way
+        raise EngineUnavailable(
+            f"{path} cannot be made: {error.strerror or type(error).__name__}.",
+            hint="Name another place in JUPYTER_TASKS_RUNTIME_DIR.",
+        ) from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise EngineUnavailable(
             f"{path} is not a directory of yours.",
