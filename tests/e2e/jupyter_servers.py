@@ -35,8 +35,8 @@ class Server:
         self.log = home.root / f"jupyter{number}.log"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        options = [f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base}"]
+            self.port: int = free.getsockname()[1]
+        options = [f"--port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base}"]
         options += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -47,12 +47,19 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
         self.info = Path(home.env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self.process.pid}.json"
-        self.url = f"http://127.0.0.1:{port}{base}jupyter-tasks/"
+        self.url = f"http://127.0.0.1:{self.port}{base}jupyter-tasks/"
         self.http = httpx.Client(base_url=f"{self.url}api/v2/", headers={"Authorization": "token t"}, timeout=30)
 
     def up(self) -> Server:
-        """Wait until it listens, without asking it anything."""
-        until(lambda: self.process.poll() is None and self.info.exists() and self.info.read_text(), 30, "a server")
+        """Wait until it listens, without asking it anything: it writes its file before it binds its port."""
+
+        def listens() -> bool:
+            assert self.process.poll() is None, self.said()
+            with socket.socket() as probe:
+                probe.settimeout(5)
+                return self.info.exists() and probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        until(listens, 30, "a server")
         return self
 
     def said(self) -> str:
