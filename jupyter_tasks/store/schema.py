@@ -26,7 +26,7 @@ __all__ = ["REVISION", "SCHEMA", "Schema", "backup_path", "prepare"]
 
 _log = logging.getLogger(__name__)
 
-REVISION = 1
+REVISION = 2
 
 
 @dataclass(frozen=True, slots=True)

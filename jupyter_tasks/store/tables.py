@@ -7,6 +7,7 @@ Owns names, columns, keys. Types are portable (SQLite and PostgreSQL): times are
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -23,11 +24,13 @@ from sqlalchemy import (
 
 __all__ = [
     "app_statuses",
+    "applies",
     "build_logs",
     "builds",
     "conversations",
     "events",
     "inputs",
+    "llm_calls",
     "log_snapshots",
     "messages",
     "metadata",
@@ -64,6 +67,7 @@ tasks = Table(
     Column("parameters", Text, nullable=False),  # JSON {name: value}
     Column("preset", Text),
     Column("asker", Text, nullable=False),  # JSON {python_env, path, directory}
+    Column("project", Text),  # JSON of what was asked and what went in (tasks.project)
     Column("idempotency_key", Text),
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
@@ -201,3 +205,39 @@ usage_daily = Table(
     Column("event_type", String(32), primary_key=True),
     Column("amount", Integer, nullable=False),
 )
+
+llm_calls = Table(
+    "llm_calls",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("task_id", String(36), ForeignKey("tasks.id"), nullable=False),
+    Column("build_id", String(36), nullable=False),
+    Column("time", String(32), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Integer, nullable=False),  # of HTTP; 0: no answer came
+    Column("input", Integer, nullable=False),
+    Column("output", Integer, nullable=False),
+    Column("cache_read", Integer, nullable=False),
+    Column("cache_write", Integer, nullable=False),
+    Column("cost", BigInteger),  # millionths of a US dollar; NULL: the model's price is not known
+    Column("milliseconds", Integer, nullable=False),
+    Column("problem", Text),  # one sentence, where the call did not end well
+)
+Index("llm_calls_task", llm_calls.c.task_id)
+Index("llm_calls_time", llm_calls.c.time)
+"""One row for each call that went through the gateway: no text of it, only what it used."""
+
+applies = Table(
+    "applies",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("task_id", String(36), ForeignKey("tasks.id"), nullable=False),
+    Column("kind", String(8), nullable=False),  # files branch
+    Column("state", String(12), nullable=False),  # begun done undone
+    Column("target", Text, nullable=False),
+    Column("data", Text, nullable=False),  # JSON of tasks.apply's own
+    Column("created_at", String(32), nullable=False),
+    Column("updated_at", String(32), nullable=False),
+)
+Index("applies_task", applies.c.task_id, applies.c.created_at)

@@ -59,6 +59,8 @@ class TaskRow:
     parameters: Mapping[str, str]
     preset: str | None
     asker: Asker
+    project: Mapping[str, Any] | None = None
+    """What of the user's files was asked for and went in (``tasks.project``)."""
     idempotency_key: str | None
     created_at: datetime
     updated_at: datetime
@@ -69,6 +71,7 @@ def insert_task(connection: Connection, row: TaskRow) -> None:
     """Make a task. Raises: Conflict when its owner has one of that name (whatever the case)."""
     values: dict[str, Any] = {name: getattr(row, name) for name in TaskRow.__slots__}
     values["parameters"] = to_json(dict(row.parameters))
+    values["project"] = None if row.project is None else to_json(dict(row.project))
     values["asker"] = to_json({name: getattr(row.asker, name) for name in Asker.__slots__})
     for name in ("created_at", "updated_at"):
         values[name] = to_time(values[name])
@@ -146,6 +149,7 @@ def _one(connection: Connection, query: Select[Any]) -> TaskRow | None:
 def _row(found: RowMapping) -> TaskRow:
     values = dict(found)
     values["parameters"] = from_json(values["parameters"])
+    values["project"] = None if values["project"] is None else from_json(values["project"])
     values["asker"] = Asker(**from_json(values["asker"]))
     for name in ("created_at", "updated_at", "deleted_at"):
         if values[name] is not None:

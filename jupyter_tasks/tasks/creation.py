@@ -60,18 +60,19 @@ class Creation:
         template = await self._template(request)
         name, display_name = await self._names(request, prompt)
         row = self._row(request, template, name, display_name, prompt)
-        planned = await self.plan_start(row, template)
-        await self.check(row, planned, build_id=str(uuid4()))
+        build_id = str(uuid4())
+        planned = await self.plan_start(row, template, build_id)
+        await self.check(row, planned, build_id=build_id)
 
         def transaction(change: Change) -> str:
             insert_task(change.connection, replace(row, created_at=change.now, updated_at=change.now))
-            new_start(change, row.id, planned, "initiator", self.admit)
+            new_start(change, row.id, planned, "initiator", self.admit, build_id)
             return row.id
 
         return await self.house.change(row.id, transaction)
 
-    async def plan_start(self, row: TaskRow, template: Template) -> WorkspacePlan:
-        """The plan of a start build of this task."""
+    async def plan_start(self, row: TaskRow, template: Template, build_id: str) -> WorkspacePlan:
+        """The plan of this start build of this task."""
         inputs = PlanInputs(
             workspace_id=row.workspace_id,
             workspace_name=row.name,

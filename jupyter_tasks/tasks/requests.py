@@ -26,16 +26,23 @@ Admit = Callable[[Change], None]
 """Raises LimitReached when no further build may be started (``metering.entitlements``)."""
 
 
-def new_start(change: Change, task_id: str, plan: WorkspacePlan, reason: str, admit: Admit) -> BuildRow:
-    """Accept a start build: from this moment it counts, also if it fails later."""
+def new_start(change: Change, task_id: str, plan: WorkspacePlan, reason: str, admit: Admit, build_id: str) -> BuildRow:
+    """Accept a start build: from this moment it counts, also if it fails later. ``build_id`` is the one it was planned
+    for."""
     admit(change)
-    build = _insert(change, task_id, "start", reason, plan_to_json(plan))
+    build = _insert(change, task_id, "start", reason, plan_to_json(plan), build_id=build_id)
     record_build(change.connection, build_id=build.id, task_id=task_id, created_at=change.now)
     return build
 
 
 def request_start(
-    change: Change, bundle: TaskBundle, status: TaskStatus, useless: bool, plan: WorkspacePlan, admit: Admit
+    change: Change,
+    bundle: TaskBundle,
+    status: TaskStatus,
+    useless: bool,
+    plan: WorkspacePlan,
+    admit: Admit,
+    build_id: str,
 ) -> BuildRow:
     """Resume: from paused, from error, and where the start that runs is ``useless`` (it builds again).
 
@@ -53,7 +60,7 @@ def request_start(
             hint="Only a paused task, one in error, or one whose agent does not run can be resumed.",
             retryable=False,
         )
-    return new_start(change, bundle.task.id, plan, "task_resume", admit)
+    return new_start(change, bundle.task.id, plan, "task_resume", admit, build_id)
 
 
 def request_stop(change: Change, bundle: TaskBundle, reason: str = "task_manual_pause") -> BuildRow:
@@ -77,10 +84,17 @@ def workspace_lost(change: Change, bundle: TaskBundle, reason: str) -> BuildRow:
 
 
 def _insert(
-    change: Change, task_id: str, transition: str, reason: str, plan: object, *, lost: str | None = None
+    change: Change,
+    task_id: str,
+    transition: str,
+    reason: str,
+    plan: object,
+    *,
+    lost: str | None = None,
+    build_id: str = "",
 ) -> BuildRow:
     build = BuildRow(
-        id=str(uuid4()),
+        id=build_id or str(uuid4()),
         task_id=task_id,
         number=next_number(change.connection, task_id),
         transition=transition,

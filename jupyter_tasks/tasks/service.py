@@ -200,13 +200,14 @@ class TaskService:
     async def resume(self, user: str, task: str) -> models.WorkspaceBuild:
         """POST …/resume: from paused, from error, and where the agent has ended or a start script failed."""
         bundle = await self._bundle(user, task)
-        planned = await self._creation.plan_start(bundle.task, await self._creation.template_of(bundle))
-        await self._creation.check(bundle.task, planned, build_id=str(uuid4()))
+        build_id = str(uuid4())
+        planned = await self._creation.plan_start(bundle.task, await self._creation.template_of(bundle), build_id)
+        await self._creation.check(bundle.task, planned, build_id=build_id)
 
         def work(change: Change) -> models.WorkspaceBuild:
             now = found_bundle(change.connection, self._owner.id, bundle.task.id)
             useless = views.needs_restart(now)
-            build = request_start(change, now, views.status_of(now), useless, planned, self._creation.admit)
+            build = request_start(change, now, views.status_of(now), useless, planned, self._creation.admit, build_id)
             return views.build(bundle.task, build)
 
         build = await self._house.change(bundle.task.id, work)

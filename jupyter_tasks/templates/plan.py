@@ -186,7 +186,8 @@ class LocalWorkspace:
     """What ``terraform_data "local_workspace" { input = {…} }`` says about a workspace on this machine.
 
     ``programs`` are names or paths that must exist before anything is built; ``files`` a directory of the template's
-    own tree that is copied to the agent's ``dir`` when the workspace is made; ``memory`` in bytes; ``processes`` a
+    own tree that is copied to the agent's ``dir`` when the workspace is made; ``providers`` the LLM providers whose
+    credential must be there before anything is built; ``memory`` in bytes; ``processes`` a
     count; ``cpu_share`` in percent of one core's fair share (100 = an ordinary process group).
     """
 
@@ -196,6 +197,7 @@ class LocalWorkspace:
     programs: Sequence[str] = ()
     mounts: Sequence[Mount] = ()
     files: Path | None = None
+    providers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +225,8 @@ class PlanInputs:
     template_version: str = ""
     access_url: str = "http://coder.invalid"
     agent_token: str = ""
+    task_token: str = ""
+    """What the LLM gateway takes from this build; stands where a template asks for a provider's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +243,8 @@ class WorkspacePlan:
     parameters: Sequence[Parameter] = ()
     local: LocalWorkspace | None = None
     resources: Sequence[Resource] = ()
+    providers: Sequence[str] = ()
+    """LLM providers whose credential this plan needs: those that ``local`` names, and those whose key it asked for."""
 
     def app(self, app_id: str) -> App | None:
         """The app of that id, or None."""

@@ -16,6 +16,7 @@ from jupyter_tasks.errors import InvalidInput, WorkspaceFailed
 from jupyter_tasks.workspaces.local_python import make_environment
 from jupyter_tasks.workspaces.local_record import WorkspaceFolder
 from jupyter_tasks.workspaces.local_tree import copy_template, remove_tree
+from jupyter_tasks.workspaces.provisioner import Fill
 from jupyter_tasks.workspaces.sandbox_command import make_devices
 
 __all__ = ["DEFAULT_DIR", "USER", "below_home", "fresh_link_dir", "host_dir", "make_home", "make_scratch"]
@@ -61,9 +62,16 @@ def host_dir(folder: WorkspaceFolder, parts: tuple[str, ...]) -> Path:
 
 
 def make_home(
-    folder: WorkspaceFolder, template_files: Path | None, parts: tuple[str, ...], home_inside: str, python: Path
+    folder: WorkspaceFolder,
+    template_files: Path | None,
+    parts: tuple[str, ...],
+    home_inside: str,
+    python: Path,
+    fill: Fill | None = None,
 ) -> bool:
-    """Make the home with the template's files and a Python environment over ``python``; True when it was made now.
+    """Make the home with the template's files, what ``fill`` puts in, and a Python environment over ``python``.
+
+    Returns whether it was made now.
 
     Raises: InvalidInput on files that cannot be copied, OSError when the disk is full.
     """
@@ -78,6 +86,8 @@ def make_home(
         copy_template(template_files, target)
     else:
         target.mkdir(mode=0o755, exist_ok=True)
+    if fill is not None:
+        fill(new, target)
     make_environment(new, home_inside, python)
     new.chmod(0o700)
     new.rename(folder.home)

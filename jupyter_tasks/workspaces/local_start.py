@@ -74,7 +74,9 @@ def prepare(order: Order) -> None:
     try:
         local_ending.end_all(folder)  # what an unrecorded or half-ended run left
         parts = below_home(agent_dir(order.plan), order.home)
-        make_home(folder, order.local.files, parts, order.home, order.ref.python_env or Path(sys.prefix))
+        make_home(
+            folder, order.local.files, parts, order.home, order.ref.python_env or Path(sys.prefix), order.ref.fill
+        )
         make_scratch(folder)
         fresh_link_dir(folder)
     except OSError as error:

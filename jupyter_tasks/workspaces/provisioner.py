@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from jupyter_tasks.templates.plan import WorkspacePlan
+from jupyter_tasks.templates.plan import Mount, WorkspacePlan
 
 __all__ = [
     "Exit",
+    "Fill",
     "Isolation",
     "LinkAddress",
     "ProgressReport",
@@ -31,6 +32,13 @@ ProgressReport = Callable[[str], Awaitable[None]]
 """Called with one line of a person's language at each step of a long operation."""
 
 
+Fill = Callable[[Path, Path], None]
+"""Called once, in a thread, with the new home and the agent's directory in it, both on this machine and seen by nobody
+yet; the template's own files are there already. May be called again with an empty home after kill -9. Raises:
+UserError,
+ProvisionError, OSError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceRef:
     """Which workspace, and which build of it. ``python_env`` is the interpreter prefix of the kernel or shell that
@@ -43,6 +51,10 @@ class WorkspaceRef:
     build_id: str
     python_env: Path | None = None
     path: str = ""
+    fill: Fill | None = None
+    """Puts the user's files in when the workspace is made first; None: the template's files or nothing."""
+    mounts: Sequence[Mount] = ()
+    """Directories of this machine that are seen read-only, beside the template's."""
     allow_unisolated: bool = False
     """The plan is our own offline agent and nothing else: it may run without isolation where none is to be had."""
 
