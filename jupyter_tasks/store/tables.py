@@ -67,11 +67,11 @@ tasks = Table(
     Column("parameters", Text, nullable=False),  # JSON {name: value}
     Column("preset", Text),
     Column("asker", Text, nullable=False),  # JSON {python_env, path, directory}
-    Column("project", Text),  # JSON of what was asked and what went in (tasks.project)
     Column("idempotency_key", Text),
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
     Column("deleted_at", String(32)),
+    Column("project", Text),  # JSON of what was asked and what went in (tasks.project)
     UniqueConstraint("owner_id", "idempotency_key", name="tasks_idempotency"),
 )
 Index(

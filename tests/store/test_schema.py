@@ -106,20 +106,20 @@ async def test_every_stored_revision_becomes_what_a_fresh_store_is(file: Path, t
 async def test_an_older_store_is_copied_then_migrated(file: Path, tmp_path: Path) -> None:
     restore(file)
     before = shape(file)
-    database = await Database.open(file, clock=CLOCK, schema=later_schema(3))
+    database = await Database.open(file, clock=CLOCK, schema=later_schema(REVISION + 2))
     rows = await database.read(lambda c: c.execute(sa.text("SELECT task_id, role, color FROM messages")).all())
     assert [tuple(row) for row in rows] == [("task", "user", "green")]
     await database.close()
-    assert stamp(file) == (3, __version__)
-    copy = backup_path(file, 1)
-    assert copy.name == "tasks.db.backup-1"
+    assert stamp(file) == (REVISION + 2, __version__)
+    copy = backup_path(file, REVISION)
+    assert copy.name == f"tasks.db.backup-{REVISION}"
     assert shape(copy) == before
-    assert stamp(copy)[0] == 1
+    assert stamp(copy)[0] == REVISION
     assert copy.stat().st_mode & 0o777 == 0o600
-    fresh = await Database.open(tmp_path / "fresh" / "tasks.db", clock=CLOCK, schema=later_schema(3))
+    fresh = await Database.open(tmp_path / "fresh" / "tasks.db", clock=CLOCK, schema=later_schema(REVISION + 2))
     await fresh.close()
     assert shape(file) == shape(tmp_path / "fresh" / "tasks.db")
-    again = await Database.open(file, clock=CLOCK, schema=later_schema(3))
+    again = await Database.open(file, clock=CLOCK, schema=later_schema(REVISION + 2))
     await again.close()
 
 
@@ -132,9 +132,9 @@ async def test_a_migration_that_fails_leaves_everything_as_it_was(
     restore(file, prompt=prompt)
     before = shape(file)
     with pytest.raises(error, match=says):
-        await Database.open(file, clock=CLOCK, schema=later_schema(3))
+        await Database.open(file, clock=CLOCK, schema=later_schema(REVISION + 2))
     assert shape(file) == before
-    assert stamp(file)[0] == 1
+    assert stamp(file)[0] == REVISION
     database = await Database.open(file, clock=CLOCK)  # the version that wrote it goes on
     assert await database.read(find_task, "ann-id", "task-1") is not None
     await database.close()
@@ -142,10 +142,10 @@ async def test_a_migration_that_fails_leaves_everything_as_it_was(
 
 async def test_a_missing_step_is_a_sentence(file: Path) -> None:
     restore(file)
-    with pytest.raises(StoreError, match="No way is known from revision 3 of the store to 4"):
-        await Database.open(file, clock=CLOCK, schema=later_schema(4))
-    assert stamp(file)[0] == 1
-    assert not backup_path(file, 1).exists()
+    with pytest.raises(StoreError, match=f"No way is known from revision {REVISION + 2} of the store to {REVISION + 3}"):
+        await Database.open(file, clock=CLOCK, schema=later_schema(REVISION + 3))
+    assert stamp(file)[0] == REVISION
+    assert not backup_path(file, REVISION).exists()
 
 
 async def test_a_newer_store_is_refused(file: Path) -> None:

@@ -142,16 +142,16 @@ CREATE TABLE tasks (
 	parameters TEXT NOT NULL, 
 	preset TEXT, 
 	asker TEXT NOT NULL, 
-	project TEXT, 
 	idempotency_key TEXT, 
 	created_at VARCHAR(32) NOT NULL, 
 	updated_at VARCHAR(32) NOT NULL, 
 	deleted_at VARCHAR(32), 
+	project TEXT, 
 	PRIMARY KEY (id), 
 	CONSTRAINT tasks_idempotency UNIQUE (owner_id, idempotency_key), 
 	UNIQUE (workspace_id)
 );
-INSERT INTO "tasks" VALUES('task','ann-id','ann','Task-1','Task 1','t','v','quickstart','Quickstart','','w','do','{"a":"b"}',NULL,'{"python_env":null,"path":"/bin","directory":null}',NULL,'k','2025-07-01T12:00:00.000000Z','2025-07-01T12:00:00.000000Z',NULL);
+INSERT INTO "tasks" VALUES('task','ann-id','ann','Task-1','Task 1','t','v','quickstart','Quickstart','','w','do','{"a":"b"}',NULL,'{"python_env":null,"path":"/bin","directory":null}','k','2025-07-01T12:00:00.000000Z','2025-07-01T12:00:00.000000Z',NULL,NULL);
 CREATE TABLE usage_daily (
 	day VARCHAR(10) NOT NULL, 
 	event_type VARCHAR(32) NOT NULL, 

@@ -7,7 +7,7 @@ from alembic.operations import Operations
 
 
 def upgrade(op: Operations) -> None:
-    """Revision 2 to 3."""
+    """Revision 3 to 4."""
     prompt = op.get_bind().execute(sa.text("SELECT prompt FROM tasks")).scalar()
     if prompt == "fail":
         raise RuntimeError("this step fails half-way")

@@ -7,7 +7,7 @@ from alembic.operations import Operations
 
 
 def upgrade(op: Operations) -> None:
-    """Revision 1 to 2."""
+    """Revision 2 to 3."""
     with op.batch_alter_table("messages", reflect_kwargs={"resolve_fks": False}) as table:
         table.add_column(sa.Column("color", sa.Text, nullable=False, server_default="purple"))
         table.alter_column("role", existing_type=sa.String(8), type_=sa.String(16))
