@@ -58,6 +58,8 @@ class Template(Wire):
     active_version_name: str = ""
     builtin: bool = False
     has_ai_task: bool = True
+    error: str | None = None
+    """Why no task can be made from it, in one sentence; null where one can."""
     parameters: list[TemplateParameter] | None = None
     presets: list[TemplatePreset] | None = None
 

@@ -15,7 +15,21 @@ from tornado.web import Application, RequestHandler
 from jupyter_tasks.clock import Clock, SystemClock
 from jupyter_tasks.models import BuildInfo
 from jupyter_tasks.server.context import Context
-from jupyter_tasks.server.handlers import agentapi, diff, engine, events, logs, preview, templates, terminal, usage
+from jupyter_tasks.server.handlers import (
+    agentapi,
+    apply,
+    diff,
+    engine,
+    events,
+    keys,
+    logs,
+    preview,
+    project,
+    templates,
+    terminal,
+    upkeep,
+    usage,
+)
 from jupyter_tasks.server.handlers import tasks as task_handlers
 from jupyter_tasks.server.handlers.base import ApiHandler
 from jupyter_tasks.server.preview_origin import PreviewOrigin
@@ -31,6 +45,7 @@ HANDLERS: tuple[type[ApiHandler], ...] = (
     task_handlers.TaskHandler,
     task_handlers.InputHandler,
     task_handlers.SendHandler,
+    task_handlers.AnswerHandler,
     task_handlers.InterruptHandler,
     task_handlers.PauseHandler,
     task_handlers.ResumeHandler,
@@ -38,11 +53,18 @@ HANDLERS: tuple[type[ApiHandler], ...] = (
     task_handlers.BuildsHandler,
     logs.LogsHandler,
     diff.DiffHandler,
+    apply.ApplyHandler,
+    apply.UndoHandler,
     preview.MintPreviewHandler,
     terminal.TerminalHandler,
     agentapi.AgentApiHandler,
     events.TaskEventsHandler,
     events.EventsHandler,
+    project.ProjectHandler,
+    keys.KeysHandler,
+    keys.KeyHandler,
+    keys.KeyTestHandler,
+    upkeep.PruneHandler,
     usage.UsageHandler,
     usage.EntitlementsHandler,
     templates.TemplatesHandler,

@@ -142,6 +142,10 @@ class Forward(_Forwarding):
         await self.forward()
 
     @_may("write")
+    async def put(self, *_: str) -> None:
+        await self.forward()
+
+    @_may("write")
     async def patch(self, *_: str) -> None:
         await self.forward()
 

@@ -20,6 +20,7 @@ from jupyter_tasks._version import __version__
 __all__ = ["OPERATIONS", "Operation", "document"]
 
 _TASK = "/api/v2/tasks/{user}/{task}"
+_KEY = "/api/v2/keys/{provider}"
 _ANY: dict[str, Any] = {"*/*": {"schema": {}}}
 _DESCRIPTION = """\
 Tasks of one user, as the engine serves them over its unix socket and a Jupyter server forwards them below
@@ -112,6 +113,22 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(verb="get", path=f"{_TASK}/diff", summary="What the agent changed", answer="DiffResponse"),
     Operation(
         verb="post",
+        path=f"{_TASK}/answer",
+        summary="Choose an option of what the agent asks",
+        status=204,
+        body="AnswerRequest",
+    ),
+    Operation(
+        verb="post",
+        path=f"{_TASK}/apply",
+        summary="Take the agent's changes over: all or nothing",
+        body="ApplyRequest",
+        optional_body=True,
+        answer="ApplyResponse",
+    ),
+    Operation(verb="post", path=f"{_TASK}/undo", summary="Take the newest apply back", answer="UndoResponse"),
+    Operation(
+        verb="post",
         path=f"{_TASK}/preview",
         summary="A new capability for an app",
         status=201,
@@ -119,6 +136,7 @@ OPERATIONS: tuple[Operation, ...] = (
         optional_body=True,
         answer="PreviewResponse",
     ),
+    Operation(verb="delete", path=f"{_TASK}/preview", summary="End every capability of the task", status=204),
     Operation(
         verb="get",
         path=f"{_TASK}/terminal",
@@ -146,6 +164,25 @@ OPERATIONS: tuple[Operation, ...] = (
         query=_AFTER,
     ),
     Operation(verb="get", path="/api/v2/events", summary="Events of all tasks", media=_SSE, query=_AFTER),
+    Operation(
+        verb="post",
+        path="/api/v2/project",
+        summary="What of the user's files a workspace would get; nothing is made",
+        body="ProjectRequest",
+        answer="ProjectInfo",
+    ),
+    Operation(verb="get", path="/api/v2/keys", summary="Credentials, without their secrets", answer="KeysResponse"),
+    Operation(verb="put", path=_KEY, summary="Keep a provider's credential", body="PutKeyRequest", answer="Key"),
+    Operation(verb="delete", path=_KEY, summary="Remove it", status=204),
+    Operation(verb="post", path=f"{_KEY}/test", summary="Ask the vendor about it", answer="KeyTestResponse"),
+    Operation(
+        verb="post",
+        path="/api/v2/prune",
+        summary="Delete what retention lets go; only told unless dry_run is false",
+        body="PruneRequest",
+        optional_body=True,
+        answer="PruneResponse",
+    ),
     Operation(verb="get", path="/api/v2/usage", summary="Agent Workspace Builds", answer="UsageResponse"),
     Operation(
         verb="get",

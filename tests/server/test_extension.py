@@ -172,13 +172,21 @@ async def test_a_cookie_alone_needs_the_xsrf_token(
         ("PATCH", "tasks/me/one/input", "write"),
         ("DELETE", "tasks/me/one", "write"),
         ("POST", "engine/handover", "write"),
+        ("POST", "tasks/me/one/apply", "write"),
+        ("POST", "tasks/me/one/answer", "write"),
+        ("DELETE", "tasks/me/one/preview", "write"),
+        ("GET", "keys", "read"),
+        ("PUT", "keys/anthropic", "write"),
+        ("POST", "keys/anthropic/test", "write"),
+        ("DELETE", "keys/anthropic", "write"),
+        ("POST", "prune", "write"),
     ],
 )
 async def test_the_authorizer_decides(jp_fetch: Fetch, places: Path, method: str, path: str, action: str) -> None:
     async with served() as house:
         await make(house)
         Rules.allowed = {"read", "write", "execute"} - {action}
-        body = b"{}" if method in {"POST", "PATCH"} else None
+        body = b"{}" if method in {"POST", "PATCH", "PUT"} else None
         calls = len(house.service.calls)
         error = await refused(jp_fetch(ROOT, path, method=method, body=body))
         assert error.code == 403
@@ -188,6 +196,25 @@ async def test_the_authorizer_decides(jp_fetch: Fetch, places: Path, method: str
         assert Rules.asked == [(action, "tasks")]
         assert len(house.service.calls) == calls
         assert house.handovers == []
+
+
+async def test_a_credential_passes_the_server_without_a_trace(
+    jp_fetch: Fetch, places: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with served() as house:
+        body = json.dumps({"secret": "sk-canary-71"})
+        put = await jp_fetch(ROOT, "keys/anthropic", method="PUT", body=body)
+        assert json.loads(put.body)["provider"] == "anthropic"
+        request = house.service.calls[-1][2]
+        assert isinstance(request, models.PutKeyRequest)
+        assert request.secret.get_secret_value() == "sk-canary-71"
+        wrong = await refused(jp_fetch(ROOT, "keys/anthropic", method="PUT", body='{"secret": ["sk-canary-71"]}'))
+        assert wrong.code == 400
+        assert b"canary" not in wrong.response.body
+    logged = "\n".join(logging.Formatter().format(record) for record in caplog.records)
+    assert "keys/anthropic" in logged
+    assert "canary" not in logged
 
 
 async def test_typing_cannot_be_smuggled_past_the_authorizer(

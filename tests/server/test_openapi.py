@@ -10,6 +10,7 @@ import pytest
 import yaml
 from engine_house import served
 from openapi_spec_validator import validate
+from pydantic import SecretStr
 from tornado.web import RequestHandler
 
 import jupyter_tasks.server
@@ -26,6 +27,11 @@ BODIES = {
     "UpdateTaskInputRequest": {"input": "x"},
     "PreviewRequest": {"origin": True},
     "TerminalInput": {"data": "eA=="},
+    "AnswerRequest": {"option": "yes"},
+    "ApplyRequest": {"paths": ["a.py"]},
+    "ProjectRequest": {"directory": "/somewhere"},
+    "PutKeyRequest": {"secret": "sk-canary"},
+    "PruneRequest": {"dry_run": False, "older_than": 0},
 }
 
 
@@ -76,7 +82,8 @@ async def test_real_answers_validate(places: Path, operation: Any) -> None:
         await house.service.send("me", "one", "hello")
         if operation.path.endswith(("/input", "/resume")):
             await house.service.pause("me", task.id)
-        url = operation.path.format(user="me", task="one", template="quickstart")
+        await at_daily_work(house.service, task, operation.path)
+        url = operation.path.format(user="me", task="one", template="quickstart", provider="anthropic")
         body = BODIES[operation.body] if operation.body else None
         if body is not None:
             check(operation.body, body)
@@ -93,6 +100,23 @@ async def test_real_answers_validate(places: Path, operation: Any) -> None:
                 check(operation.answer, value)
         elif not operation.media:
             assert answer.content == b""
+
+
+async def at_daily_work(service: FakeService, task: models.Task, path: str) -> None:
+    """What a route of daily work needs to have an answer."""
+    task = service.set_changes(task, [models.AppliedFile(path="a.py", action="added")])
+    if path.endswith("/undo"):
+        await service.apply("me", task.id, models.ApplyRequest())
+    if path.endswith("/answer"):
+        asked = models.Attention(
+            kind="permission",
+            text="May I?",
+            options=[models.PermissionOption(id="yes", label="Yes")],
+            since=task.created_at,
+        )
+        service._store(task.model_copy(update={"attention": asked}))
+    if "/keys" in path:
+        await service.put_key("anthropic", models.PutKeyRequest(secret=SecretStr("sk-canary")))
 
 
 def check(name: str, value: object) -> None:

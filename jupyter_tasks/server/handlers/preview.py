@@ -1,4 +1,4 @@
-"""Minting the capability of a preview. What a capability serves is ``server.previews``."""
+"""Minting the capability of a preview, and ending those of a task. What a capability serves is ``server.previews``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["MintPreviewHandler"]
 
 
 class MintPreviewHandler(ApiHandler):
-    """A new capability for an app of the task."""
+    """Capabilities for apps of the task."""
 
     path = "/api/v2/tasks/{user}/{task}/preview"
 
@@ -20,3 +20,8 @@ class MintPreviewHandler(ApiHandler):
             url = await self.context.origin.url(capability)
             response = response.model_copy(update={"url": url})
         await self.answer(response, 201)
+
+    async def delete(self, user: str, task: str) -> None:
+        """End every capability of the task: an address that got about leads nowhere any more."""
+        await self.tasks.revoke_previews(self.owner(user), task)
+        await self.empty()

@@ -6,6 +6,7 @@ from jupyter_tasks import models
 from jupyter_tasks.server.handlers.base import ApiHandler
 
 __all__ = [
+    "AnswerHandler",
     "BuildsHandler",
     "InputHandler",
     "InterruptHandler",
@@ -70,6 +71,17 @@ class SendHandler(ApiHandler):
     async def post(self, user: str, task: str) -> None:
         request = self.parse(models.TaskSendRequest)
         await self.tasks.send(self.owner(user), task, request.input, request.key)
+        await self.empty()
+
+
+class AnswerHandler(ApiHandler):
+    """The user's choice among the options of what the agent asks (``Task.attention``)."""
+
+    path = "/api/v2/tasks/{user}/{task}/answer"
+
+    async def post(self, user: str, task: str) -> None:
+        request = self.parse(models.AnswerRequest)
+        await self.tasks.answer(self.owner(user), task, request.option)
         await self.empty()
 
 
