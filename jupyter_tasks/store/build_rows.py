@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from jupyter_tasks.store.codec import from_json, from_time, to_json, to_time
 from jupyter_tasks.store.tables import builds
@@ -81,6 +81,12 @@ class BuildRow:
 
 _TIMES = ("created_at", "started_at", "finished_at")
 
+# Made once: to put a statement together costs more than SQLite's answer, and these are asked many times a second.
+_BY_ID = select(builds).where(builds.c.id == bindparam("wanted"))
+_LATEST = select(builds).where(builds.c.task_id == bindparam("wanted")).order_by(builds.c.number.desc()).limit(1)
+_SET_STAGE = update(builds).where(builds.c.id == bindparam("wanted")).values(stage=bindparam("now"))
+_SET_RUNTIME = update(builds).where(builds.c.id == bindparam("wanted")).values(runtime=bindparam("now"))
+
 
 def insert_build(connection: Connection, row: BuildRow) -> None:
     """Add a build."""
@@ -100,14 +106,13 @@ def next_number(connection: Connection, task_id: str) -> int:
 
 def build_by_id(connection: Connection, build_id: str) -> BuildRow | None:
     """The build of that id."""
-    found = connection.execute(select(builds).where(builds.c.id == build_id)).mappings().first()
+    found = connection.execute(_BY_ID, {"wanted": build_id}).mappings().first()
     return None if found is None else _row(found)
 
 
 def latest_build(connection: Connection, task_id: str) -> BuildRow | None:
     """The newest build of a task."""
-    query = select(builds).where(builds.c.task_id == task_id).order_by(builds.c.number.desc()).limit(1)
-    found = connection.execute(query).mappings().first()
+    found = connection.execute(_LATEST, {"wanted": task_id}).mappings().first()
     return None if found is None else _row(found)
 
 
@@ -153,7 +158,7 @@ def start_build(connection: Connection, build_id: str, lock_token: str, now: dat
 
 def set_stage(connection: Connection, build_id: str, stage: str) -> None:
     """Say where a build is."""
-    connection.execute(update(builds).where(builds.c.id == build_id).values(stage=stage))
+    connection.execute(_SET_STAGE, {"wanted": build_id, "now": stage})
 
 
 def finish_build(
@@ -180,7 +185,7 @@ def set_runtime(connection: Connection, build_id: str, **changes: Any) -> Runtim
     """Change some fields of what is known of the workspace; returns the whole."""
     found = build_by_id(connection, build_id)
     runtime = replace(found.runtime if found else Runtime(), **changes)
-    connection.execute(update(builds).where(builds.c.id == build_id).values(runtime=to_json(asdict(runtime))))
+    connection.execute(_SET_RUNTIME, {"wanted": build_id, "now": to_json(asdict(runtime))})
     return runtime
 
 

@@ -19,7 +19,9 @@ def to_time(moment: datetime) -> str:
 
 def from_time(text: str) -> datetime:
     """The inverse of ``to_time``."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(
+        tzinfo=timezone.utc
+    )  # strptime takes ten times so long
 
 
 def to_json(value: Any) -> str:

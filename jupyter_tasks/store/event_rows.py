@@ -29,12 +29,15 @@ class EventRow:
     data: Mapping[str, Any]
 
 
+_APPEND = insert(events)  # made once: to put a statement together costs more than to run it
+
+
 def append_event(
     connection: Connection, type_: str, task_id: str | None, data: Mapping[str, Any], now: datetime
 ) -> EventRow:
     """Add an event; its id is above every other's, for ever."""
     done = connection.execute(
-        insert(events).values(type=type_, task_id=task_id, time=to_time(now), data=to_json(dict(data)))
+        _APPEND, {"type": type_, "task_id": task_id, "time": to_time(now), "data": to_json(dict(data))}
     )
     key = done.inserted_primary_key
     assert key is not None  # noqa: S101 - an autoincrement table always gives one

@@ -38,14 +38,23 @@ class SnapshotRow:
     created_at: datetime
 
 
+_ADD = insert(build_logs)  # made once: to put a statement together costs more than to run it
+
+
 def add_build_log(
     connection: Connection, task_id: str, build_id: str, stage: str, level: str, text: str, now: datetime
 ) -> int:
     """Append a line; returns its id."""
     done = connection.execute(
-        insert(build_logs).values(
-            task_id=task_id, build_id=build_id, stage=stage, level=level, text=text, time=to_time(now)
-        )
+        _ADD,
+        {
+            "task_id": task_id,
+            "build_id": build_id,
+            "stage": stage,
+            "level": level,
+            "text": text,
+            "time": to_time(now),
+        },
     )
     key = done.inserted_primary_key
     assert key is not None  # noqa: S101 - an autoincrement table always gives one

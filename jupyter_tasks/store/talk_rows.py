@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from jupyter_tasks.store.codec import from_json, from_time, to_json, to_time
 from jupyter_tasks.store.tables import app_statuses, conversations, inputs, messages
@@ -76,6 +76,16 @@ class ConversationRow:
     prompt_sent: bool = False
     attention: Any = None
     checkpoint: Any = None
+
+
+# Made once: to put a statement together costs more than SQLite's answer, and these are asked many times a second.
+_CONVERSATION = select(conversations).where(conversations.c.task_id == bindparam("wanted"))
+_LATEST_STATUS = (
+    select(app_statuses)
+    .where(app_statuses.c.task_id == bindparam("wanted"))
+    .order_by(app_statuses.c.id.desc())
+    .limit(1)
+)
 
 
 def upsert_message(connection: Connection, task_id: str, row: MessageRow) -> None:
@@ -144,22 +154,24 @@ def set_conversation(connection: Connection, row: ConversationRow) -> None:
 
 def conversation_of(connection: Connection, task_id: str) -> ConversationRow | None:
     """Where the talk of a task stands; None before the first."""
-    return conversations_of(connection, [task_id]).get(task_id)
+    found = connection.execute(_CONVERSATION, {"wanted": task_id}).first()
+    return None if found is None else _conversation(found)
 
 
 def conversations_of(connection: Connection, task_ids: Sequence[str]) -> Mapping[str, ConversationRow]:
     """Where the talk of each of these tasks stands."""
     query = select(conversations).where(conversations.c.task_id.in_(task_ids))
-    return {
-        found.task_id: ConversationRow(
-            task_id=found.task_id,
-            build_id=found.build_id,
-            prompt_sent=bool(found.prompt_sent),
-            attention=from_json(found.attention),
-            checkpoint=from_json(found.checkpoint),
-        )
-        for found in connection.execute(query)
-    }
+    return {found.task_id: _conversation(found) for found in connection.execute(query)}
+
+
+def _conversation(found: Row[Any]) -> ConversationRow:
+    return ConversationRow(
+        task_id=found.task_id,
+        build_id=found.build_id,
+        prompt_sent=bool(found.prompt_sent),
+        attention=from_json(found.attention),
+        checkpoint=from_json(found.checkpoint),
+    )
 
 
 def add_app_status(connection: Connection, task_id: str, row: AppStatusRow) -> None:
@@ -180,7 +192,8 @@ def add_app_status(connection: Connection, task_id: str, row: AppStatusRow) -> N
 
 def latest_app_status(connection: Connection, task_id: str) -> AppStatusRow | None:
     """What the agent of a task does."""
-    return latest_app_statuses(connection, [task_id]).get(task_id)
+    found = connection.execute(_LATEST_STATUS, {"wanted": task_id}).first()
+    return None if found is None else _app_status(found)
 
 
 def latest_app_statuses(connection: Connection, task_ids: Sequence[str]) -> Mapping[str, AppStatusRow]:
@@ -192,15 +205,16 @@ def latest_app_statuses(connection: Connection, task_ids: Sequence[str]) -> Mapp
         .subquery()
     )
     query = select(app_statuses).join(newest, app_statuses.c.id == newest.c.id)
-    return {
-        found.task_id: AppStatusRow(
-            build_id=found.build_id,
-            state=found.state,
-            message=found.message,
-            uri=found.uri,
-            source=found.source,
-            since=from_time(found.since),
-            created_at=from_time(found.created_at),
-        )
-        for found in connection.execute(query)
-    }
+    return {found.task_id: _app_status(found) for found in connection.execute(query)}
+
+
+def _app_status(found: Row[Any]) -> AppStatusRow:
+    return AppStatusRow(
+        build_id=found.build_id,
+        state=found.state,
+        message=found.message,
+        uri=found.uri,
+        source=found.source,
+        since=from_time(found.since),
+        created_at=from_time(found.created_at),
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_tasks.errors import Conflict
@@ -67,6 +67,9 @@ class TaskRow:
     deleted_at: datetime | None = None
 
 
+_BY_ID = select(tasks).where(tasks.c.id == bindparam("wanted"))  # made once: it is asked with every change
+
+
 def insert_task(connection: Connection, row: TaskRow) -> None:
     """Make a task. Raises: Conflict when its owner has one of that name (whatever the case)."""
     values: dict[str, Any] = {name: getattr(row, name) for name in TaskRow.__slots__}
@@ -94,7 +97,8 @@ def _taken(name: str) -> Conflict:
 
 def task_by_id(connection: Connection, task_id: str) -> TaskRow | None:
     """The task of that id, deleted ones as well."""
-    return _one(connection, select(tasks).where(tasks.c.id == task_id))
+    found = connection.execute(_BY_ID, {"wanted": task_id}).mappings().first()
+    return None if found is None else _row(found)
 
 
 def find_task(connection: Connection, owner_id: str, identifier: str) -> TaskRow | None:

@@ -5,19 +5,56 @@ Owns the value and its query; what it means is said by ``status`` and ``views``.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
 from jupyter_tasks.errors import NotFound
-from jupyter_tasks.store.build_rows import BuildRow, latest_builds
-from jupyter_tasks.store.talk_rows import AppStatusRow, ConversationRow, conversations_of, latest_app_statuses
+from jupyter_tasks.store.build_rows import BuildRow, latest_build, latest_builds
+from jupyter_tasks.store.talk_rows import (
+    AppStatusRow,
+    ConversationRow,
+    conversation_of,
+    conversations_of,
+    latest_app_status,
+    latest_app_statuses,
+)
 from jupyter_tasks.store.task_rows import TaskRow, find_task, task_by_id
 from jupyter_tasks.templates.plan import WorkspacePlan
 from jupyter_tasks.templates.plan_json import plan_from_json
 
 __all__ = ["TaskBundle", "bundle_of", "bundles", "found_bundle"]
+
+
+KEPT_PLANS = 256
+
+
+class _Plans:
+    """The plans of the builds that were read last: every change of a task asks, and to compare is quicker than to
+    read one anew."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[Any, WorkspacePlan]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, build: BuildRow) -> WorkspacePlan:
+        with self._lock:
+            kept = self._kept.get(build.id)
+        if kept is not None and kept[0] == build.plan:
+            return kept[1]
+        found = plan_from_json(build.plan)
+        with self._lock:
+            self._kept[build.id] = (build.plan, found)
+            if len(self._kept) > KEPT_PLANS:
+                self._kept.popitem(last=False)
+        return found
+
+
+_plans = _Plans()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +79,7 @@ def bundles(connection: Connection, rows: Sequence[TaskRow]) -> Sequence[TaskBun
         TaskBundle(
             task=row,
             build=builds[row.id],
-            plan=plan_from_json(builds[row.id].plan),
+            plan=_plans.of(builds[row.id]),
             said=said.get(row.id),
             talk=talks.get(row.id),
         )
@@ -54,7 +91,16 @@ def bundles(connection: Connection, rows: Sequence[TaskRow]) -> Sequence[TaskBun
 def bundle_of(connection: Connection, task_id: str) -> TaskBundle | None:
     """The bundle of one task, deleted or not."""
     row = task_by_id(connection, task_id)
-    return None if row is None else next(iter(bundles(connection, [row])), None)
+    build = latest_build(connection, task_id)
+    if row is None or build is None:
+        return None
+    return TaskBundle(
+        task=row,
+        build=build,
+        plan=_plans.of(build),
+        said=latest_app_status(connection, task_id),
+        talk=conversation_of(connection, task_id),
+    )
 
 
 def found_bundle(connection: Connection, owner_id: str, identifier: str) -> TaskBundle:

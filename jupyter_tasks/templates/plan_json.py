@@ -8,6 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
@@ -46,11 +47,17 @@ def _decode(kind: Any, value: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _decode(next(each for each in get_args(kind) if each is not type(None)), value)
     if is_dataclass(kind):
-        hints = get_type_hints(kind, vars(plan_types))
-        known = {field.name for field in fields(kind)}
-        return cast("Any", kind)(**{name: _decode(hints[name], item) for name, item in value.items() if name in known})
+        known = _kinds(cast("Any", kind))
+        return cast("Any", kind)(**{name: _decode(known[name], item) for name, item in value.items() if name in known})
     if origin is not None and issubclass(origin, Mapping):
         return {key: _decode(get_args(kind)[1], item) for key, item in value.items()}
     if origin is not None and issubclass(origin, Sequence):
         return tuple(_decode(get_args(kind)[0], item) for item in value)
     return Path(value) if kind is Path else value
+
+
+@cache
+def _kinds(kind: type[Any]) -> Mapping[str, Any]:
+    """The types of a dataclass's fields; to read them out of their annotations takes longer than to decode a plan."""
+    hints = get_type_hints(kind, vars(plan_types))
+    return {field.name: hints[field.name] for field in fields(kind)}
