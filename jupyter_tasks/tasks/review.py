@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,18 +22,31 @@ import anyio.to_thread
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import Conflict, TasksError, WorkspaceFailed
 from jupyter_tasks.models import DiffFile, DiffResponse, DiffSkipped
-from jupyter_tasks.tasks.review_base import Base, load_base, save_base, snapshot, tree_of, workplace
+from jupyter_tasks.tasks.review_base import Base, Listing, load_base, save_base, snapshot, tree_of, workplace
 from jupyter_tasks.tasks.review_git import compare, shown
 from jupyter_tasks.tasks.review_objects import Pack, object_id
 from jupyter_tasks.tasks.review_tree import Skipped, TreeReader
 
-__all__ = ["Review"]
+__all__ = ["Review", "Trees"]
 
 READ_SECONDS = 60.0
 MOST_FILES = 5_000
 MOST_SKIPPED = 100
 
 _tree_threads = anyio.CapacityLimiter(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Two trees: ``base`` and ``now``. What their files hold is in ``git_dir`` and ``objects``, by id."""
+
+    git_dir: Path
+    objects: Path | None
+    base: Listing
+    now: Listing
+    skipped: Sequence[Skipped]
+    directories: Collection[bytes]
+    """Every directory that the tree has now."""
 
 
 class Review:
@@ -86,6 +100,23 @@ class Review:
         """
         return await anyio.to_thread.run_sync(self._changed, tree, limiter=_tree_threads)
 
+    @asynccontextmanager
+    async def trees(self, tree: Path, *, contents: bool = True) -> AsyncIterator[Trees]:
+        """The base and the tree as it is now, for whoever takes changes over.
+
+        Args:
+            tree: the directory that the base was taken of.
+            contents: also keep what the files hold, for as long as the context lasts.
+
+        Raises: Conflict where there is no base, LimitReached, WorkspaceFailed.
+        """
+        stack = ExitStack()
+        try:
+            yield await anyio.to_thread.run_sync(self._trees, tree, stack if contents else None, limiter=_tree_threads)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(stack.close, limiter=_tree_threads)
+
     async def remove(self) -> None:
         """Forget everything. Nothing to do is fine. Raises: WorkspaceFailed."""
         await anyio.to_thread.run_sync(self._remove, limiter=_tree_threads)
@@ -123,6 +154,20 @@ class Review:
             new = tree_of(snapshot(reader, partial(pack.add, "blob"), base.files), pack)
             pack.finish()
         return base, objects, new, reader.skipped
+
+    def _trees(self, tree: Path, stack: ExitStack | None) -> Trees:
+        base = self._base()
+        reader = self._reader(tree)
+        if stack is None:
+            now = snapshot(reader, partial(object_id, "blob"), base.files)
+            return Trees(self.git_dir, None, base.files, now, reader.skipped, reader.directories)
+        with self._disk():
+            objects = stack.enter_context(workplace(self.git_dir))
+            pack = Pack(objects, known={name for _, name in base.files.values()})
+            stack.callback(pack.close)
+            now = snapshot(reader, partial(pack.add, "blob"), base.files)
+            pack.finish()
+        return Trees(self.git_dir, objects, base.files, now, reader.skipped, reader.directories)
 
     def _changed(self, tree: Path) -> int:
         base = self._base().files

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from jupyter_tasks.errors import LimitReached, WorkspaceFailed
 
-__all__ = ["Found", "Skipped", "TreeReader"]
+__all__ = ["Found", "Skipped", "TreeReader", "stands_for_large"]
 
 MOST_ENTRIES = 100_000
 MOST_BYTES = 2 << 30
@@ -29,6 +30,7 @@ TOOL_DIRECTORIES = frozenset(
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_STANDS_FOR = re.compile(rb"\0a file of \d+ bytes, changed at \d+, node \d+")
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -56,13 +58,14 @@ class Skipped:
 
 
 class TreeReader:
-    """Reads one tree, once. ``skipped`` fills while ``files`` is read.
+    """Reads one tree, once. ``skipped`` and ``directories`` fill while ``files`` is read.
 
     ``late`` says whether the time is up; it is asked at every file.
     """
 
     def __init__(self, tree: Path, trusted: Path, late: Callable[[], bool]) -> None:
         self.skipped: list[Skipped] = []
+        self.directories: set[bytes] = set()
         self._tree = tree
         self._trusted = trusted
         self._late = late
@@ -155,6 +158,7 @@ class TreeReader:
         descriptor = self._opened(parent, name, path, _DIRECTORY)
         if descriptor is None:
             return
+        self.directories.add(path)
         try:
             yield from self._directory(descriptor, path + b"/", depth + 1)
         finally:
@@ -207,6 +211,11 @@ def _content(descriptor: int, found: os.stat_result) -> bytes:
         found = os.fstat(descriptor)  # it grew meanwhile
     # The time of its last change of any kind cannot be set by a workspace.
     return b"\0a file of %d bytes, changed at %d, node %d" % (found.st_size, found.st_ctime_ns, found.st_ino)
+
+
+def stands_for_large(content: bytes) -> bool:
+    """Whether these bytes are not a file's own, but stand for one that is too large to read."""
+    return _STANDS_FOR.fullmatch(content) is not None
 
 
 def _unreadable(path: bytes, error: OSError) -> Skipped:
