@@ -17,6 +17,7 @@ from jupyter_tasks.errors import TasksError
 from jupyter_tasks.notebook import calls, discovery, transport
 from jupyter_tasks.notebook.calls import Call
 from jupyter_tasks.notebook.client import is_news, overdue, settled
+from jupyter_tasks.notebook.client_daily import AsyncDailyCalls
 from jupyter_tasks.notebook.discovery import Connection
 from jupyter_tasks.notebook.sse import Follow
 
@@ -43,7 +44,7 @@ class AsyncTerminal:
         return self.chunks
 
 
-class AsyncClient:
+class AsyncClient(AsyncDailyCalls):
     """The engine, for one event loop. ``close`` it, or use it in ``async with``."""
 
     def __init__(self, connection: Connection | None = None, *, start: bool = True) -> None:

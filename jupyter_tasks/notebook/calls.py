@@ -23,6 +23,7 @@ __all__ = ["Call", "decode", "task_path"]
 T = TypeVar("T")
 
 _QUICK = 30.0
+_LONG = 240.0  # a whole project is read or written; a Jupyter server before the engine waits longer still
 _SLOW = 90.0  # diff and send reach into the workspace; the engine gives up on that before we give up on the engine
 
 
@@ -35,7 +36,7 @@ class Call(Generic[T]):
     answer: str = ""
     many: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | None = field(default=None, repr=False)  # it may hold a secret
     repeatable: bool = False
     """The same call twice has the effect of one: it is sent again when the engine was restarted meanwhile."""
     timeout: float = _QUICK
@@ -141,6 +142,63 @@ def builds(task: str) -> Call[list[models.WorkspaceBuild]]:
 
 def diff(task: str) -> Call[models.DiffResponse]:
     return Call(method="GET", path=f"{task_path(task)}/diff", answer="DiffResponse", repeatable=True, timeout=_SLOW)
+
+
+def answer(task: str, option: str) -> Call[None]:
+    # not repeated: the agent may ask the next thing by then, with an option of the same name
+    return Call(method="POST", path=f"{task_path(task)}/answer", body={"option": option}, timeout=_SLOW)
+
+
+def survey(request: models.ProjectRequest) -> Call[models.ProjectInfo]:
+    body = request.model_dump(mode="json", exclude_none=True)
+    return Call(method="POST", path="project", answer="ProjectInfo", body=body, repeatable=True, timeout=_LONG)
+
+
+def apply(task: str, request: models.ApplyRequest) -> Call[models.ApplyResponse]:
+    body = request.model_dump(mode="json", exclude_none=True)
+    # looking twice is looking once; applying twice is not
+    return Call(
+        method="POST",
+        path=f"{task_path(task)}/apply",
+        answer="ApplyResponse",
+        body=body,
+        repeatable=request.dry_run,
+        timeout=_LONG,
+    )
+
+
+def undo(task: str) -> Call[models.UndoResponse]:
+    return Call(method="POST", path=f"{task_path(task)}/undo", answer="UndoResponse", timeout=_LONG)
+
+
+def keys() -> Call[models.KeysResponse]:
+    return Call(method="GET", path="keys", answer="KeysResponse", repeatable=True)
+
+
+def put_key(provider: str, request: models.PutKeyRequest) -> Call[models.Key]:
+    body = request.model_dump(mode="json", exclude_none=True) | {"secret": request.secret.get_secret_value()}
+    return Call(method="PUT", path=f"keys/{_word(provider)}", answer="Key", body=body, repeatable=True)
+
+
+def delete_key(provider: str) -> Call[None]:
+    return Call(method="DELETE", path=f"keys/{_word(provider)}")
+
+
+def test_key(provider: str) -> Call[models.KeyTestResponse]:
+    path = f"keys/{_word(provider)}/test"
+    return Call(method="POST", path=path, answer="KeyTestResponse", repeatable=True, timeout=_SLOW)
+
+
+def prune(request: models.PruneRequest) -> Call[models.PruneResponse]:
+    body = request.model_dump(mode="json", exclude_none=True)
+    # a second one would answer that there was nothing to delete
+    return Call(
+        method="POST", path="prune", answer="PruneResponse", body=body, repeatable=request.dry_run, timeout=_LONG
+    )
+
+
+def revoke_previews(task: str) -> Call[None]:
+    return Call(method="DELETE", path=f"{task_path(task)}/preview", repeatable=True)
 
 
 def preview(task: str, app: str | None, origin: bool) -> Call[models.PreviewResponse]:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, TypeVar
 from jupyter_tasks.errors import TasksError
 from jupyter_tasks.notebook import calls, discovery, transport
 from jupyter_tasks.notebook.calls import Call
+from jupyter_tasks.notebook.client_daily import DailyCalls
 from jupyter_tasks.notebook.discovery import Connection
 from jupyter_tasks.notebook.sse import Follow
 
@@ -72,7 +73,7 @@ class Terminal:
         return self.chunks
 
 
-class Client:
+class Client(DailyCalls):
     """The engine, for threads. May be shared by them; ``close`` it, or use it in ``with``.
 
     Args:

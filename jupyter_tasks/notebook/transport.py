@@ -41,6 +41,7 @@ __all__ = [
     "settings",
     "terminal_head",
     "timeouts",
+    "unknown_outcome",
 ]
 
 WIRE_HEADER = "Jupyter-Tasks-Wire"
@@ -158,6 +159,26 @@ def again(call: Call[Any], error: TasksError) -> bool:
     if isinstance(error, _NotSent):
         return True
     return call.repeatable and isinstance(error, EngineUnavailable | LinkLost)
+
+
+@contextmanager
+def unknown_outcome(task: str, what: str, *, known: bool = False) -> Iterator[None]:
+    """Around a call that changes the user's files and is not repeated: says how to find out what became of it.
+    ``known``: nothing is changed after all, so there is nothing to find out.
+
+    Raises: EngineUnavailable.
+    """
+    try:
+        yield
+    except EngineUnavailable as error:
+        if known or isinstance(error, _NotSent):
+            raise
+        raise EngineUnavailable(
+            error.message,
+            detail=f"It is not known whether {what} was done; it was done whole or not at all.",
+            hint=f"`jupyter tasks status {task} -c name,unapplied` shows what is not applied, "
+            f"`jupyter tasks apply {task} --undo` takes the newest apply back.",
+        ) from None
 
 
 def refusal(status: int, raw: bytes, connection: Connection) -> TasksError:
