@@ -55,6 +55,24 @@ def _message(task: Task) -> str:
     return task.reason or ""
 
 
+def _cost(task: Task) -> str:
+    from jupyter_tasks.notebook.amounts import money
+
+    return money(task.cost)
+
+
+def _tokens(task: Task) -> str:
+    from jupyter_tasks.notebook.amounts import tokens
+
+    return tokens(task.usage)
+
+
+def _project(task: Task) -> str:
+    from jupyter_tasks.notebook.project_words import home_short
+
+    return home_short(task.project.root or "") if task.project else ""
+
+
 def warn_unisolated(tasks: Sequence[Task]) -> None:
     """Say on stderr which of these tasks run without isolation, and why: whoever reads stdout is not disturbed."""
     for task in tasks:
@@ -72,6 +90,11 @@ TASK_CELLS: Mapping[str, Callable[[Task], str]] = {
     "message": lambda task: " ".join(_message(task).split()),
     "summary": lambda task: task.summary.value,
     "source": lambda task: task.source.value if task.source else "",
+    "cost": _cost,
+    "tokens": _tokens,
+    "unapplied": lambda task: "" if task.unapplied is None else str(task.unapplied),
+    "project": _project,
+    "branch": lambda task: (task.project.branch or "") if task.project else "",
     "isolation": lambda task: task.isolation.kind if task.isolation else "",
     "created at": lambda task: stamp(task.created_at),
     "updated at": lambda task: stamp(task.updated_at),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
 from jupyter_tasks.cli import errors, output
 from jupyter_tasks.cli.options import complete_templates, engine, read_input
+from jupyter_tasks.cli.project import asked_of, project_options, say
 from jupyter_tasks.errors import NotFound, TasksError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _parameters(ctx: click.Context, param: click.Parameter, given: tuple[str, ..
     envvar=["JUPYTER_TASKS_TEMPLATE_NAME", "CODER_TASK_TEMPLATE_NAME"],
     metavar="NAME",
     shell_complete=complete_templates,
-    help="Template. Needed where there are several.",
+    help="Template. [default: the engine's default_template]",
 )
 @click.option(
     "--template-version",
@@ -64,6 +64,13 @@ def _parameters(ctx: click.Context, param: click.Parameter, given: tuple[str, ..
 )
 @click.option("--name", metavar="NAME", help="Name of the task. [default: made from the prompt]")
 @click.option("--display-name", metavar="TEXT", help="What lists show. [default: made from the prompt]")
+@click.option(
+    "--project",
+    metavar="DIR|none",
+    type=click.Path(),
+    help="What of your files goes in. [default: the git repository around this directory, else the directory]",
+)
+@project_options
 @click.option("--owner", default="me", show_default=True, metavar="NAME", help="Whose task it is.")
 @click.option("-O", "--org", envvar=["CODER_ORGANIZATION"], hidden=True, help="Taken for coder's sake.")
 @click.option("-w", "--wait", is_flag=True, help="Return when the agent is idle, complete, failed or needs you.")
@@ -76,7 +83,8 @@ def _parameters(ctx: click.Context, param: click.Parameter, given: tuple[str, ..
 @click.pass_context
 def create_command(
     ctx: click.Context, input: str | None, stdin: bool, template: str | None, template_version: str | None,  # noqa: A002
-    preset: str, parameters: dict[str, str], name: str | None, display_name: str | None, owner: str,
+    preset: str, parameters: dict[str, str], name: str | None, display_name: str | None, project: str | None,
+    files: tuple[str, ...], mounts: tuple[str, ...], carry: tuple[str, ...], no_carry: bool, large: bool, owner: str,
     org: str | None, wait: bool, follow: bool, preview: bool | None, diff: bool, quiet: bool, shape: str,
     as_json: bool,
 ) -> None:  # fmt: skip
@@ -93,14 +101,18 @@ def create_command(
     text = read_input(input, stdin, "expected an input for task")
     if not text.strip():
         raise click.UsageError("a task cannot be started with an empty input")
+    taken = asked_of(project, files, mounts, carry, no_carry, large)
     with engine() as client:
         task = client.create(
-            _request(client, text, template, template_version, preset, parameters, name, display_name), owner=owner
+            _request(client, text, template, template_version, preset, parameters, name, display_name, taken),
+            owner=owner,
         )
         if quiet:
             click.echo(task.id)
         elif not as_json:
             click.echo(f"The task {styled_name(task)} has been created at {output.stamp(task.created_at)}!")
+            if task.project is not None and (follow or task.project.notes):
+                say(task.project, err=not follow)
         code = errors.OK
         if follow or wait:
             sys.stdout.flush()
@@ -130,32 +142,33 @@ def _until_settled(client: Client, task: models.Task, *, follow: bool) -> tuple[
 
 def _request(
     client: Client, text: str, template: str | None, version: str | None, preset: str, parameters: dict[str, str],
-    name: str | None, display_name: str | None,
+    name: str | None, display_name: str | None, taken: dict[str, Any],
 ) -> models.CreateTaskRequest:  # fmt: skip
     from jupyter_tasks import models
 
-    template = template or _only_template(client)
+    template = template or _only_template(client, version)
     return models.CreateTaskRequest(
         input=text,
         template=template,
-        template_version_id=None if version is None else _version(client, template, version),
+        template_version_id=None if version is None or template is None else _version(client, template, version),
         preset=None if preset == "none" else preset,
         parameters=parameters,
         name=name,
         display_name=display_name,
         python_env=os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX") or sys.prefix,
         path=os.environ.get("PATH"),
-        directory=str(Path.cwd()),
+        **taken,
     )
 
 
-def _only_template(client: Client) -> str:
-    names = sorted(one.name for one in client.templates() if one.has_ai_task)
+def _only_template(client: Client, version: str | None) -> str | None:
+    """The template where there is but one; None: the engine has a default."""
+    names = sorted(one.name for one in client.templates() if one.has_ai_task and not one.error)
     if not names:
         raise NotFound("no task templates configured")
-    if len(names) > 1:
+    if len(names) > 1 and version is not None:
         raise click.UsageError(f"template name not provided, available templates: {', '.join(names)}")
-    return names[0]
+    return names[0] if len(names) == 1 else None
 
 
 def _version(client: Client, template: str, version: str) -> str:

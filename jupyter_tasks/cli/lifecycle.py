@@ -62,11 +62,18 @@ def resume_command(task: str, no_wait: bool, yes: bool) -> None:
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK…", shell_complete=complete_tasks)
 @yes_option
 def delete_command(tasks: tuple[str, ...], yes: bool) -> None:
-    """Delete tasks and their workspaces, with everything in them."""
+    """Delete tasks and their workspaces, with everything in them.
+
+    Says how many of their changes were not applied, and asks.
+    """
     with engine() as client:
         found = list({one.id: one for one in map(client.get, tasks)}.values())
         names = ", ".join(f"{one.owner_name}/{one.name}" for one in found)
-        confirm(f"Delete these tasks: {names}?", yes)
+        unapplied = [one for one in found if one.unapplied]
+        for one in unapplied:
+            click.echo(f"{_bold(one)}: {_files_of(one)} not applied; deleting the task deletes what it did.", err=True)
+        hint = f"`jupyter tasks apply {unapplied[0].name}` takes its changes over." if unapplied else ""
+        confirm(f"Delete these tasks: {names}?", yes, hint=hint)
         failed: TasksError | None = None
         for one in found:
             try:
@@ -124,6 +131,10 @@ def _failed(client: Client, task: Task, build: WorkspaceBuild | None) -> bool:
         build is not None and one.id == build.id and one.status in {"failed", "canceled"}
         for one in client.builds(task.id)
     )
+
+
+def _files_of(task: Task) -> str:
+    return f"{task.unapplied:,} changed file{' was' if task.unapplied == 1 else 's were'}"
 
 
 def _bold(task: Task) -> str:

@@ -92,15 +92,15 @@ def yes_option(function: F) -> F:
     return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
 
 
-def confirm(question: str, yes: bool) -> None:
-    """Ask, unless told not to.
+def confirm(question: str, yes: bool, *, hint: str = "") -> None:
+    """Ask, unless told not to. ``hint``: what else could be done, where nobody can answer.
 
     Raises: click.UsageError where nobody can answer; click.exceptions.Exit(1) on a no.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask on: say --yes.")
+        raise click.UsageError(" ".join(filter(None, ("There is no terminal to ask on: say --yes.", hint))))
     if not click.confirm(output.clean(question), err=True):
         click.echo("Canceled.", err=True)
         raise click.exceptions.Exit(1)

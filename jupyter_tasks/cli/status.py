@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jupyter_tasks.cli import output
+from jupyter_tasks.cli.answer import say_question
 from jupyter_tasks.cli.columns import TASK_CELLS, warn_unisolated
 from jupyter_tasks.cli.options import Shape, engine, shaped, task_argument
 
@@ -24,7 +25,7 @@ __all__ = ["status_command"]
 @click.option("--watch-interval", hidden=True, help="Taken for coder's sake: changes are told, not asked for.")
 @shaped(TASK_CELLS, "state changed,status,healthy,state,message")
 def status_command(task: str, watch: bool, watch_interval: str | None, shape: Shape) -> None:
-    """Show the status of a task."""
+    """Show the status of a task, and what its agent asks."""
     with engine() as client:
         if watch:
             _watch(client, task, shape)
@@ -32,6 +33,7 @@ def status_command(task: str, watch: bool, watch_interval: str | None, shape: Sh
             found = client.get(task)
             shape.show([found], found)
             warn_unisolated([found])
+            say_question(found)
 
 
 def _watch(client: Client, task: str, shape: Shape) -> None:

@@ -16,6 +16,7 @@ _CELLS = {
     "description": lambda template: " ".join(template.description.split()),
     "active version": lambda template: template.active_version_name or template.active_version_id,
     "task": lambda template: str(template.has_ai_task).lower(),
+    "error": lambda template: " ".join((template.error or "").split()),
     "builtin": lambda template: str(template.builtin).lower(),
 }
 _PARAMETER_CELLS = {
@@ -47,6 +48,10 @@ def list_command(shape: Shape) -> None:
         found = client.templates()
     if found or shape.json:
         shape.show(found, found)
+        for broken in (one for one in found if one.error):
+            click.echo(
+                output.clean(f"{broken.name} cannot be used: {' '.join((broken.error or '').split())}"), err=True
+            )
     else:
         click.echo("No templates found.", err=True)
 
@@ -62,6 +67,8 @@ def show_command(name: str, as_json: bool) -> None:
         output.print_json(found)
         return
     click.echo(output.clean(f"{found.display_name or found.name} ({found.name})\n{found.description.strip()}").rstrip())
+    if found.error:
+        click.echo(output.clean(f"It cannot be used: {' '.join(found.error.split())}"), err=True)
     if found.parameters:
         click.echo("\n" + output.table(found.parameters, list(_PARAMETER_CELLS), _PARAMETER_CELLS))
     if found.presets:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jupyter_tasks.cli import errors
+from jupyter_tasks.cli.answer import say_question
 from jupyter_tasks.cli.output import clean
 from jupyter_tasks.cli.progress import Progress
 from jupyter_tasks.cli.talk import Talk
@@ -106,10 +107,7 @@ class _Show:
 def outcome(task: Task) -> int:
     """What became of a task, said on stderr where it is not good news, as an exit code."""
     if task.attention is not None:
-        click.echo(clean(f"The task {task.name} needs you: {task.attention.text}"), err=True)
-        answers = "".join(f"\n  [{number}] {option.label}" for number, option in enumerate(task.attention.options, 1))
-        hint = f'Hint: `jupyter tasks send {task.name} "…"` answers, `jupyter tasks attach {task.name}` shows it.'
-        click.echo(f"{clean(answers)}\n{hint}".lstrip("\n"), err=True)
+        say_question(task)
         return errors.NEEDS_YOU
     failed = task.current_state is not None and task.current_state.state == "failure"
     if task.status in {"paused", "error"} or failed:
