@@ -111,7 +111,7 @@ def create_command(
             click.echo(task.id)
         elif not as_json:
             click.echo(f"The task {styled_name(task)} has been created at {output.stamp(task.created_at)}!")
-            if task.project is not None and (follow or task.project.notes):
+            if task.project is not None and (task.project.notes or (follow and task.project.root)):
                 say(task.project, err=not follow)
         code = errors.OK
         if follow or wait:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from jupyter_tasks.cli import output
 from jupyter_tasks.cli.options import confirm, engine, yes_option
 
+if TYPE_CHECKING:
+    from jupyter_tasks.models import PrunedTask
+
 __all__ = ["prune_command"]
 
 
-def _unapplied(task: object) -> str:
-    number = getattr(task, "unapplied", None)
-    return "" if number is None else str(number)
-
-
-def _size(task: object) -> str:
+def _size(task: PrunedTask) -> str:
     from jupyter_tasks.notebook.amounts import size
 
-    return size(getattr(task, "bytes", 0))
+    return size(task.bytes)
 
 
-_CELLS = {
+_CELLS: Mapping[str, Callable[[PrunedTask], str]] = {
     "name": lambda task: task.name,
     "action": lambda task: task.action,
     "size": _size,
-    "unapplied": _unapplied,
+    "unapplied": lambda task: "" if task.unapplied is None else str(task.unapplied),
     "reason": lambda task: " ".join(task.reason.split()),
 }
 
@@ -52,8 +53,8 @@ def prune_command(
     with engine() as client:
         found = client.prune(request)
         leaving = [task for task in found.tasks if task.action == "delete"]
-        if not as_json:
-            _show(found)
+        if found.tasks and not as_json:
+            click.echo(output.table(found.tasks, list(_CELLS), _CELLS))
         if leaving and not dry_run:
             confirm(f"Delete {count(len(leaving), 'task')} ({size(found.bytes)})?", yes)
             found = client.prune(request.model_copy(update={"dry_run": False}))
@@ -66,9 +67,3 @@ def prune_command(
         click.echo(f"Would delete {count(len(leaving), 'task')} ({size(found.bytes)}).")
     else:
         click.echo("Nothing to delete.", err=True)
-
-
-def _show(found: object) -> None:
-    tasks = getattr(found, "tasks", ())
-    if tasks:
-        click.echo(output.table(tasks, list(_CELLS), _CELLS))

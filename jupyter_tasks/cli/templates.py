@@ -49,9 +49,8 @@ def list_command(shape: Shape) -> None:
     if found or shape.json:
         shape.show(found, found)
         for broken in (one for one in found if one.error):
-            click.echo(
-                output.clean(f"{broken.name} cannot be used: {' '.join((broken.error or '').split())}"), err=True
-            )
+            why = " ".join((broken.error or "").split())
+            click.echo(output.clean(f"{broken.name} cannot be used: {why}"), err=True)
     else:
         click.echo("No templates found.", err=True)
 

@@ -70,14 +70,16 @@ def test_wrong_command_lines_are_refused_in_a_sentence(shell: Shell, words: tupl
     assert "Traceback" not in done.err
 
 
-def test_several_templates_need_a_name(shell: Shell) -> None:
+def test_of_several_templates_the_engine_knows_the_default(shell: Shell) -> None:
     one = shell.portal.call(shell.service.templates).templates[0]
 
     async def two() -> models.TemplatesResponse:
         return models.TemplatesResponse(templates=[one.model_copy(update={"name": "zebra"}), one])
 
     shell.service.templates = two  # type: ignore[method-assign]
-    done = shell.run("create", "x")
+    assert shell.run("create", "x").code == 0
+    assert last(shell, "create")[2].template is None
+    done = shell.run("create", "x", "--template-version", "v1")
     assert done.code == 2
     assert "template name not provided, available templates: quickstart, zebra" in done.err
 
