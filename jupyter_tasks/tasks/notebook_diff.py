@@ -58,15 +58,17 @@ def diff_notebooks(path: str, old: bytes | None, new: bytes | None) -> NotebookD
 def match(old: Sequence[Cell], new: Sequence[Cell]) -> dict[int, int]:
     """Which cell of the newer notebook each cell of the older one has become.
 
-    By id; the rest by source, in order and then anywhere; the rest of those by likeness, between neighbours that are
-    matched.
+    By id; the rest by source, in order and then anywhere; where ids say nothing (there are none, or all are new) the
+    rest of those by likeness, between neighbours that are matched.
 
     Returns: index in ``old`` -> index in ``new``; no index twice.
     """
     by_id = {each.id: index for index, each in enumerate(new) if each.id}
     pairs = {index: by_id[each.id] for index, each in enumerate(old) if each.id in by_id}
+    kept_ids = bool(pairs)
     _by_source(old, new, pairs)
-    _by_likeness(old, new, pairs)
+    if not kept_ids:
+        _by_likeness(old, new, pairs)
     return pairs
 
 

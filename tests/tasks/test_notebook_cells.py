@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from jupyter_tasks.errors import InvalidInput
 from jupyter_tasks.tasks import notebook_cells
 from jupyter_tasks.tasks.notebook_cells import read_notebook, write_notebook
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 
 def _written(content: bytes) -> bytes:
@@ -62,11 +63,12 @@ def test_what_is_not_changed_keeps_its_bytes(content: bytes) -> None:
 
 
 def test_odd_formatting_keeps_its_bytes_where_nothing_changed() -> None:
-    odd = b'{ "nbformat":4 , "metadata" : { "x" : 1.50e3 }, "cells":[ {"cell_type":"raw"\n,"source":"a"} ],"nbformat_minor":4}'
+    cell = b'{"cell_type":"raw"\n,"source":"a"}'
+    odd = b'{ "nbformat":4 , "metadata" : { "x" : 1.50e3 }, "cells":[ %b ],"nbformat_minor":4}' % cell
     assert _written(odd) == odd
     notebook = read_notebook(odd)
     changed = write_notebook(notebook, [notebook.written(notebook.cells[0])] * 2)
-    assert changed.count(b'{"cell_type":"raw"\n,"source":"a"}') == 2
+    assert changed.count(cell) == 2
     assert b"1.50e3" in changed
 
 
@@ -143,10 +145,8 @@ _JSON = st.recursive(
 )
 def test_any_json_is_read_or_refused(value: object) -> None:
     content = json.dumps(value).encode()
-    try:
+    with contextlib.suppress(InvalidInput):
         assert _written(content) == content
-    except InvalidInput:
-        pass
 
 
 @settings(max_examples=100, deadline=None)
@@ -155,7 +155,5 @@ def test_damaged_bytes_are_read_or_refused(data: st.DataObject) -> None:
     content = bytearray(JUPYTER)
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.sampled_from(b'{}[]",:\\0aN\xff '))
-    try:
+    with contextlib.suppress(InvalidInput):
         assert _written(bytes(content)) == content
-    except InvalidInput:
-        pass
