@@ -87,11 +87,19 @@ def make_home(
     else:
         target.mkdir(mode=0o755, exist_ok=True)
     if fill is not None:
-        fill(new, target)
+        _filled(fill, new, target)
     make_environment(new, home_inside, python)
     new.chmod(0o700)
     new.rename(folder.home)
     return True
+
+
+def _filled(fill: Fill, new: Path, target: Path) -> None:
+    try:
+        fill(new, target)
+    except BaseException:
+        remove_tree(new)  # half a project may be what fills the disk
+        raise
 
 
 def make_scratch(folder: WorkspaceFolder) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from jupyter_tasks.workspaces.local_record import WorkspaceFolder
 from jupyter_tasks.workspaces.provisioner import WorkspaceRef
 from jupyter_tasks.workspaces.sandbox_command import SandboxView, bwrap_command, inner_ids
 from jupyter_tasks.workspaces.sandbox_etc import write_etc
-from jupyter_tasks.workspaces.sandbox_programs import Needs, plain, python_needs, resolve_programs
+from jupyter_tasks.workspaces.sandbox_programs import Needs, is_system, plain, python_needs, resolve_programs
 
 __all__ = ["Private", "check_plan", "command", "home_inside", "needs", "view"]
 
@@ -68,36 +68,40 @@ def check_plan(ref: WorkspaceRef, local: LocalWorkspace, private: Private) -> No
     if local.files is not None and not local.files.is_dir():
         raise InvalidInput(f"The template's files {local.files} are not a directory.")
     for mount in local.mounts:
-        _check_mount(mount, private)
+        _check_mount(mount, private, "The template")
+    for mount in ref.mounts:
+        _check_mount(mount, private, "The task")
 
 
-def _check_mount(mount: Mount, private: Private) -> None:
+def _check_mount(mount: Mount, private: Private, who: str) -> None:
     source = plain(mount.source)
     if not source.is_dir():
-        raise InvalidInput(f"The directory {source} that the template mounts does not exist.")
+        raise InvalidInput(f"The directory {source} that {who[0].lower()}{who[1:]} mounts does not exist.")
     real = source.resolve()
+    if mount.target == source and is_system(real) and is_system(source):
+        return  # every workspace sees it there
     for secret in (private.home, *private.hidden):
         if secret.resolve().is_relative_to(real) or (secret != private.home and real.is_relative_to(secret.resolve())):
             raise InvalidInput(
-                f"The template may not mount {source}, because {secret} is private.",
+                f"{who} may not mount {source}, because {secret} is private.",
                 hint="Mount the directory below it that the task needs.",
             )
     home = private.home.resolve()
     hidden = real.is_relative_to(home) and real.relative_to(home).parts[0].startswith(".")
     if hidden and not any(real.is_relative_to(one.resolve()) for one in private.allowed):
         raise InvalidInput(
-            f"The template may not mount {source}, a hidden directory of your home.",
+            f"{who} may not mount {source}, a hidden directory of your home.",
             hint=f'Allow it: c.LocalProvisioner.mounts = ["{source}"].',
         )
     target = Path(os.path.normpath(mount.target))
     inside = Path(home_inside())
     if not target.is_absolute() or target == Path("/") or any(target.is_relative_to(one) for one in (*_TAKEN, inside)):
         raise InvalidInput(
-            f"The template mounts {source} at {mount.target}, which is taken.",
+            f"{who} mounts {source} at {mount.target}, which is taken.",
             hint="Mount it at a path of its own, such as /mnt/data.",
         )
     if inside.is_relative_to(target) or any(one.is_relative_to(target) for one in _TAKEN):
-        raise InvalidInput(f"The template mounts {source} over {mount.target}.", hint="Mount it at /mnt/data.")
+        raise InvalidInput(f"{who} mounts {source} over {mount.target}.", hint="Mount it at /mnt/data.")
 
 
 def view(
@@ -124,12 +128,18 @@ def view(
         etc=folder.etc,
         archive=archive,
         needs=needs(ref, local, private),
-        mounts=[(plain(mount.source), Path(os.path.normpath(mount.target))) for mount in local.mounts],
+        mounts=_mounts([*local.mounts, *ref.mounts]),
         hidden=private.hidden,
         devices=folder.devices if folder.devices.is_dir() else None,
         shm=max(16 << 20, min(local.memory // 4, 1 << 30)),
         hostname=hostname,
     )
+
+
+def _mounts(mounts: Sequence[Mount]) -> list[tuple[Path, Path]]:
+    """Each once, those above others first, and none that every workspace sees anyway."""
+    found = dict.fromkeys((plain(mount.source), Path(os.path.normpath(mount.target))) for mount in mounts)
+    return sorted((one for one in found if not is_system(one[1])), key=lambda one: len(one[1].parts))
 
 
 def command(bwrap: Path, view: SandboxView, info: int, block: int, alive: int, seccomp: int | None) -> list[str]:
