@@ -17,9 +17,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from jupyter_tasks.errors import TasksError
-from jupyter_tasks.store.build_rows import finish_build, set_runtime, set_stage, start_build
+from jupyter_tasks.store.build_rows import finish_build, set_runtime, start_build
 from jupyter_tasks.store.codec import to_time
 from jupyter_tasks.store.journal import Change
+from jupyter_tasks.tasks.build_log import BuildLog
 from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.live import LiveWorkspace
@@ -106,18 +107,19 @@ class TaskSession:
         if lock is None:
             return
         provisioner = house.provisioners[bundle.plan.kind]
+        log = BuildLog(self.task_id, build.id, house)
         job = StartBuild(
             ref=workspace_ref(bundle, allow_unisolated=self._allow_unisolated(bundle)),
             plan=bundle.plan,
             provisioner=provisioner,
             clock=house.clock,
             task_id=self.task_id,
-            log=self._logger(bundle),
+            log=log,
             take_base=house.review_of(bundle.task.workspace_id).take_base,
         )
-        running = await self._guarded(bundle, lock, job.run)
+        running = await self._guarded(bundle, lock, log, job.run)
         if running is None:
-            await self._clean_up(bundle, provisioner)
+            await self._clean_up(bundle, provisioner, log)
             return
         await house.change(self.task_id, lambda change: _started(change, bundle.build.id, lock, running))
 
@@ -135,19 +137,21 @@ class TaskSession:
         if lock is None:
             return
 
+        log = BuildLog(self.task_id, bundle.build.id, house)
+
         async def act() -> bool:
             await ending(
                 house.provisioners[bundle.plan.kind],
                 bundle.task.workspace_id,
                 clock=house.clock,
                 grace=grace,
-                log=self._logger(bundle),
+                log=log,
             )
             if bundle.build.transition == "delete":
                 await house.review_of(bundle.task.workspace_id).remove()
             return True
 
-        if await self._guarded(bundle, lock, act):
+        if await self._guarded(bundle, lock, log, act):
             await house.change(self.task_id, lambda change: _ended(change, bundle.build.id, lock))
         house.slots.release(self.task_id)
 
@@ -158,10 +162,11 @@ class TaskSession:
         )
         return lock if taken else None
 
-    async def _guarded(self, bundle: TaskBundle, lock: str, act: Callable[[], Awaitable[T]]) -> T | None:
+    async def _guarded(self, bundle: TaskBundle, lock: str, log: BuildLog, act: Callable[[], Awaitable[T]]) -> T | None:
         """Run the act of a build; when it fails, the build has failed, with one sentence that says why."""
         try:
-            return await act()
+            async with log.writing():
+                return await act()
         except TasksError as error:
             sentence = str(error)
         except Exception:  # noqa: BLE001 - the boundary of a build: it ends in a visible state
@@ -177,27 +182,14 @@ class TaskSession:
         await self._house.change(self.task_id, failed)
         return None
 
-    async def _clean_up(self, bundle: TaskBundle, provisioner: Provisioner) -> None:
+    async def _clean_up(self, bundle: TaskBundle, provisioner: Provisioner, log: BuildLog) -> None:
         """A start that failed leaves no process behind; files stay, so that it can be built again."""
         try:
-            await stop_workspace(
-                provisioner, bundle.task.workspace_id, clock=self._house.clock, grace=1.0, log=self._logger(bundle)
-            )
+            async with log.writing():
+                await stop_workspace(provisioner, bundle.task.workspace_id, clock=self._house.clock, grace=1.0, log=log)
         except TasksError as error:
             _log.warning("after a failed start of task %s: %s", self.task_id, error)
         self._house.slots.release(self.task_id)
-
-    def _logger(self, bundle: TaskBundle) -> Callable[[str, str], Awaitable[None]]:
-        build_id = bundle.build.id
-
-        async def log(stage: str, text: str) -> None:
-            def entry(change: Change) -> None:
-                set_stage(change.connection, build_id, stage)
-                self._house.log_in(change, self.task_id, build_id, stage, text)
-
-            await self._house.change(self.task_id, entry)
-
-        return log
 
     # ------------------------------------------------------------ the running workspace
 

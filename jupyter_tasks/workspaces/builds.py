@@ -8,7 +8,7 @@ and lock token). Every step is idempotent, so that a job killed anywhere is simp
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -41,7 +41,6 @@ class Ending(Protocol):
     ) -> None: ...
 
 
-READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 60.0
 
 
@@ -82,15 +81,22 @@ class StartBuild:
         async def progress(line: str) -> None:
             await self.log("workspace", line)
 
-        running = await self.provisioner.start(self.ref, self.plan, progress)
+        based = False
+
+        async def take_base() -> None:
+            nonlocal based
+            tree = project_dir(self.provisioner, self.ref.id, self.plan)
+            if tree is not None:
+                await self.take_base(tree)
+                await self.log("files", f"in place at {agent.dir or '~/project'}")
+            based = True
+
+        running = await self.provisioner.start(replace(self.ref, placed=take_base), self.plan, progress)
         where = running.isolation
         await self.log("workspace", where.reason if where.kind == "none" else f"isolated by {where.kind}")
-        tree = project_dir(self.provisioner, self.ref.id, self.plan)
-        if tree is not None:
-            await self.take_base(tree)
-            await self.log("files", f"in place at {agent.dir or '~/project'}")
+        if not based:  # it ran already, or its provisioner cannot do it in the meantime
+            await take_base()
         link = Link(running.address, running.token, clock=self.clock)
-        await link.wait_ready(READY_TIMEOUT)
         await link.start(
             manifest(
                 self.plan,

@@ -25,7 +25,7 @@ from jupyter_tasks.workspaces import local_ending, local_view
 from jupyter_tasks.workspaces.limits import Limits
 from jupyter_tasks.workspaces.local_files import below_home, host_dir
 from jupyter_tasks.workspaces.local_record import RunRecord, WorkspaceFolder, is_workspace_id
-from jupyter_tasks.workspaces.local_start import Order, WaitReady, agent_dir, failure_to_answer, launch, prepare
+from jupyter_tasks.workspaces.local_start import Order, WaitReady, agent_dir, beside, failure_to_answer, launch, prepare
 from jupyter_tasks.workspaces.local_tree import remove_tree
 from jupyter_tasks.workspaces.provisioner import (
     Exit,
@@ -267,9 +267,10 @@ class LocalProvisioner(Configurable):
         await progress("Preparing the workspace's files")
         await self._blocking(prepare, order)
         await progress("Starting the sandbox" if order.bubblewrap else "Starting the workspace, not isolated")
-        record = await self._blocking(launch, order)
-        await progress("Waiting for the workspace agent")
-        failed = await failure_to_answer(folder, record, self._clock, self._wait_ready)
+        async with beside(ref.placed if order.bubblewrap else None):
+            record = await self._blocking(launch, order)
+            await progress("Waiting for the workspace agent")
+            failed = await failure_to_answer(folder, record, self._clock, self._wait_ready)
         if failed is not None:
             await self._end(folder, Exit(reason=failed.message))
             raise failed

@@ -11,7 +11,8 @@ import errno
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from jupyter_tasks.workspaces.provisioner import Isolation, LinkAddress, Workspa
 from jupyter_tasks.workspaces.sandbox import Bubblewrap
 from jupyter_tasks.workspaces.sandbox_command import INSIDE
 
-__all__ = ["Order", "WaitReady", "agent_dir", "failure_to_answer", "launch", "prepare"]
+__all__ = ["Order", "WaitReady", "agent_dir", "beside", "failure_to_answer", "launch", "prepare"]
 
 WaitReady = Callable[[LinkAddress, str, float, Clock], Awaitable[object]]
 """Returns when the workspace agent behind the address answers ``hello`` to the token. Raises: LinkError after so many
@@ -143,6 +144,29 @@ def _record(order: Order, ports: dict[int, int], started: Started) -> RunRecord:
         ports=ports,
         cgroup="" if group is None else os.fspath(group.path),
     )
+
+
+@asynccontextmanager
+async def beside(work: Callable[[], Awaitable[None]] | None) -> AsyncIterator[None]:
+    """Within it ``work`` runs too, and has ended behind it. Raises: what the body or else ``work`` raises, as it is."""
+    raised: list[Exception] = []
+
+    async def guarded(what: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await what()
+        except Exception as error:  # noqa: BLE001 - a task group would wrap it
+            raised.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        if work is not None:
+            tasks.start_soon(guarded, work)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - as above
+            raised.insert(0, error)
+            tasks.cancel_scope.cancel()
+    if raised:
+        raise raised[0]
 
 
 async def failure_to_answer(

@@ -55,6 +55,9 @@ class WorkspaceRef:
     """Puts the user's files in when the workspace is made first; None: the template's files or nothing."""
     mounts: Sequence[Mount] = ()
     """Directories of this machine that are seen read-only, beside the template's."""
+    placed: Callable[[], Awaitable[None]] | None = None
+    """Called once the files are in place, beside the start of the workspace agent; ``start`` returns, or raises what
+    this raised, when it has ended. A provisioner may leave it out: its caller then does the same behind ``start``."""
     allow_unisolated: bool = False
     """The plan is our own offline agent and nothing else: it may run without isolation where none is to be had."""
 
