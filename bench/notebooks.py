@@ -68,7 +68,11 @@ def versions() -> tuple[bytes, bytes, bytes]:
             each["outputs"] = outputs(rng, number)
     ours.append(
         {
-            **{"cell_type": "code", "execution_count": 900, "id": "launcher", "metadata": {}, "outputs": []},
+            "cell_type": "code",
+            "execution_count": 900,
+            "id": "launcher",
+            "metadata": {},
+            "outputs": [],
             "source": ["%%task\n", "Clean this up"],
         }
     )

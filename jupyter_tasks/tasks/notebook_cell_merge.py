@@ -103,7 +103,7 @@ def _files(cell: Cell) -> Mapping[str, Any]:
 def _merge_outputs(base: Cell, ours: Cell, theirs: Cell, source: str, value: dict[str, Any]) -> None:
     """The outputs of whoever has this source; of ours where both have it, unless only the agent has run it. A source
     that is new to both has none yet."""
-    only_theirs_ran = same_outputs(base.value, ours.value) and not same_outputs(base.value, theirs.value)
+    only_theirs_ran = not same_outputs(base.value, theirs.value) and same_outputs(base.value, ours.value)
     if source == theirs.source and (source != ours.source or only_theirs_ran or ours.kind != "code"):
         value["execution_count"] = valid_count(theirs.value.get("execution_count"))
         value["outputs"] = valid_outputs(theirs.value.get("outputs"))

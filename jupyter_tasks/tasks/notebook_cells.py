@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from jupyter_tasks.errors import InvalidInput
@@ -99,7 +100,7 @@ class Style:
         return text.splitlines(keepends=True) if self.lists else text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Notebook:
     """A notebook of nbformat 4 as it was read."""
 
@@ -107,9 +108,13 @@ class Notebook:
     cells: tuple[Cell, ...]
     metadata: Mapping[str, Any]
     minor: int
-    style: Style
     spans: Mapping[str, Span]
     """Where the values of ``cells``, ``metadata`` and ``nbformat_minor`` stand in the text."""
+
+    @cached_property
+    def style(self) -> Style:
+        """How it is written."""
+        return _style(self.text, self.cells, self.spans)
 
     def written(self, cell: Cell) -> str:
         """One of its own cells as it stands in the text."""
@@ -167,13 +172,16 @@ def write_notebook(
     return text.encode()
 
 
-def joined(value: object) -> str:
-    """Text that nbformat allows as a string or as a list of lines; "" for anything else."""
+def joined(value: object) -> str | None:
+    """Text that nbformat allows as a string or as a list of lines; None for anything else."""
     if isinstance(value, str):
         return clean_text(value)
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+    if not isinstance(value, list):
+        return None
+    try:
         return clean_text("".join(value))
-    return ""
+    except TypeError:
+        return None
 
 
 def clean_text(text: str) -> str:
@@ -210,7 +218,7 @@ def _notebook(text: str) -> Notebook:
         raise _invalid("has no list of cells")
     if not isinstance(metadata, dict):
         raise _invalid("has no metadata")
-    return Notebook(text, tuple(cells), metadata, minor, _style(text, cells, spans), spans)
+    return Notebook(text, tuple(cells), metadata, minor, spans)
 
 
 def _members(text: str, at: int, done: Mapping[str, Span]) -> Iterator[tuple[str, int]]:
@@ -259,14 +267,14 @@ def _read_cells(text: str, at: int, cells: list[Cell]) -> int:
 def _cell(value: object, span: Span, seen: set[str], number: int) -> Cell:
     if not isinstance(value, dict) or value.get("cell_type") not in _KINDS:
         raise _invalid(f"has a cell of no known kind (cell {number})")
-    source = value.get("source", "")
-    if not isinstance(source, str) and not (isinstance(source, list) and all(isinstance(s, str) for s in source)):
+    source = joined(value.get("source", ""))
+    if source is None:
         raise _invalid(f"has a cell whose source is no text (cell {number})")
     name = value.get("id")
     if not isinstance(name, str) or not _ID.fullmatch(name) or name in seen:
         name = ""
     seen.add(name)
-    return Cell(value["cell_type"], name, joined(source), value, span)
+    return Cell(value["cell_type"], name, source, value, span)
 
 
 def _style(text: str, cells: Sequence[Cell], spans: Mapping[str, Span]) -> Style:

@@ -146,9 +146,8 @@ def _alike(one: Counter[str], other: Counter[str]) -> float:
 def _plain(value: object) -> object:
     """Some outputs, with lists of lines as one string."""
     if isinstance(value, list):
-        if value and all(isinstance(each, str) for each in value):
-            return joined(value)
-        return [_plain(each) for each in value]
+        text = joined(value) if value else None
+        return [_plain(each) for each in value] if text is None else text
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return value
