@@ -78,7 +78,7 @@ def apply_command(
         output.print_json(answer)
     else:
         _show(found, answer)
-    ctx.exit(errors.FAILED if _stopped(answer.files, request) else errors.OK)
+    ctx.exit(errors.FAILED if _stopped(answer) else errors.OK)
 
 
 def _asked(client: Client, task: Task, request: ApplyRequest, *, ask: bool) -> ApplyResponse:
@@ -97,9 +97,11 @@ def _asked(client: Client, task: Task, request: ApplyRequest, *, ask: bool) -> A
     return client.apply(task.id, request.model_copy(update={"accept_runnable": True}))
 
 
-def _stopped(files: Sequence[AppliedFile], request: ApplyRequest) -> bool:
-    runnable = any(file.runnable for file in files) and not request.accept_runnable
-    return any(file.action in _HELD for file in files) or (runnable and not request.dry_run)
+def _stopped(answer: ApplyResponse) -> bool:
+    """Whether something was to be applied and was not (or, dry, would not be)."""
+    if any(file.action in _HELD for file in answer.files):
+        return True
+    return not answer.applied and not answer.dry_run and any(file.action != "unchanged" for file in answer.files)
 
 
 def _show(task: Task, answer: ApplyResponse) -> None:
@@ -108,30 +110,27 @@ def _show(task: Task, answer: ApplyResponse) -> None:
 
     taken = _files(answer.files)
     target = output.clean(home_short(answer.target))
-    if answer.branch and answer.applied:
-        click.echo(
-            f"Committed {count(taken, 'file')} on the new branch {output.clean(answer.branch)} "
-            f"({(answer.commit or '')[:9]}) of {target}; no file was touched."
-        )
-    elif answer.applied:
-        click.echo(f"Applied {count(taken, 'file')} to {target}.")
-        click.echo(f"`jupyter tasks apply {task.name} --undo` takes it back.", err=True)
-    elif not taken and not any(file.action in _HELD for file in answer.files):
+    runnable = [file for file in answer.files if file.runnable]
+    if any(file.action in _HELD for file in answer.files):
+        click.echo("Nothing would be applied." if answer.dry_run else "Nothing was applied.", err=True)
+        click.echo("Hint: name the PATHs that you want, or apply to a branch with --branch and merge that.", err=True)
+    elif not taken:
         click.echo("Nothing to apply.", err=True)
-    elif any(file.action in _HELD for file in answer.files):
-        click.echo("Nothing was applied." if not answer.dry_run else "Nothing would be applied.", err=True)
-        click.echo(
-            "Hint: name the PATHs that you want, or take everything to a branch with --branch and merge it there.",
-            err=True,
-        )
     elif answer.dry_run:
-        where = f"to the new branch {output.clean(answer.branch)} of {target}" if answer.branch else f"to {target}"
-        click.echo(f"Would apply {count(taken, 'file')} {where}.")
-        _name_runnable([file for file in answer.files if file.runnable])
-    else:
-        _name_runnable([file for file in answer.files if file.runnable])
+        where = f"the new branch {output.clean(answer.branch)} of {target}" if answer.branch else target
+        click.echo(f"Would apply {count(taken, 'file')} to {where}.")
+        _name_runnable(runnable)
+    elif not answer.applied:
+        _name_runnable(runnable)
         click.echo("Nothing was applied.", err=True)
         click.echo("Hint: look at them, then say --yes to take them too, or name other PATHs.", err=True)
+    elif answer.branch:
+        commit = output.clean(answer.commit or "")[:9]
+        branch = output.clean(answer.branch)
+        click.echo(f"Committed {count(taken, 'file')} on the new branch {branch} ({commit}); no file was touched.")
+    else:
+        click.echo(f"Applied {count(taken, 'file')} to {target}.")
+        click.echo(f"`jupyter tasks apply {task.name} --undo` takes it back.", err=True)
 
 
 def _files(files: Sequence[AppliedFile]) -> int:

@@ -198,6 +198,9 @@ def _result(client: Client, task: models.Task, *, follow: bool, preview: bool, d
         from jupyter_tasks.cli.diff import show
 
         try:
-            show(client.diff(task.id), "patch" if diff else "stat")
+            changes = client.diff(task.id)
+            show(changes, "patch" if diff else "stat")
+            if changes.files and task.capabilities.apply:
+                click.echo(f"`jupyter tasks apply {task.name}` takes this over into your files.", err=True)
         except TasksError as error:
             click.echo(f"No diff: {output.clean(str(error))}", err=True)

@@ -80,7 +80,7 @@ def add_command(provider: str, oauth: bool, base_url: str | None, stdin: bool) -
 
     \b
     jupyter tasks keys add anthropic
-    claude setup-token | jupyter tasks keys add anthropic --oauth --stdin
+    pass show openai | jupyter tasks keys add openai --stdin
     """
     from pydantic import SecretStr
 
@@ -123,7 +123,10 @@ def list_command(shape: Shape) -> None:
 @keys_command.command("test", params=[_provider(required=False)])
 @click.pass_context
 def test_command(ctx: click.Context, provider: str | None) -> None:
-    """Ask the provider whether a credential is accepted; without PROVIDER all of them."""
+    """Ask the provider whether it accepts a credential.
+
+    Without PROVIDER every credential is tried; the exit code is 1 where one is refused.
+    """
     with engine() as client:
         names = [provider] if provider else [key.provider for key in client.keys().keys]
         if not names:

@@ -64,12 +64,19 @@ def asked_of(
         raise click.UsageError("--carry and --no-carry exclude each other.")
     return {
         "project": project if project in {None, "none"} else _absolute(str(project)),
-        "directory": os.getcwd(),  # noqa: PTH109 - Path.cwd() says the same
+        "directory": _here(),
         "files": list(files),
         "mounts": [_absolute(mount) for mount in mounts],
         "carry": [] if no_carry else list(carry) or None,
         "large": large,
     }
+
+
+def _here() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - Path.cwd() says the same in a longer way
+    except OSError:  # it was deleted under us
+        return None
 
 
 def _absolute(directory: str) -> str:

@@ -17,7 +17,7 @@ from jupyter_tasks.testing.service_room import FakeRoom, now
 __all__ = ["FakeDaily"]
 
 _URLS = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
-_TAKEN = frozenset({"added", "modified", "deleted", "merged"})
+_HELD = frozenset({"conflict", "refused"})
 
 
 @dataclass(eq=False)
@@ -68,8 +68,8 @@ class FakeDaily(FakeRoom):
         chosen = [file for file in everything if _among(file.path, request.paths)]
         if request.paths and not chosen:
             raise NotFound(f"No changed file of {found.name} is {request.paths[0]} or below it.")
-        held = any(file.action not in _TAKEN or (file.runnable and not request.accept_runnable) for file in chosen)
-        done = not held and not request.dry_run
+        held = any(file.action in _HELD or (file.runnable and not request.accept_runnable) for file in chosen)
+        done = bool(chosen) and not held and not request.dry_run
         answer = models.ApplyResponse(
             id=str(uuid4()) if done else None,
             applied=done,

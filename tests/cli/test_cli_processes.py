@@ -16,6 +16,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,66 @@ def test_a_no_is_a_no(shell: Shell) -> None:
     assert shell.service._tasks
 
 
+def test_what_was_not_applied_is_named_before_a_delete(shell: Shell) -> None:
+    shell.create(unapplied=2)
+    seen = bytearray()
+    with terminal(shell, "delete", "purple") as (running, master):
+        until(lambda: b"[y/N]" in read(master, seen))
+        assert b"2 changed files were not applied" in seen
+        os.write(master, b"n\r")
+        assert running.wait(timeout=10) == 1
+    assert shell.service._tasks
+
+
+@pytest.mark.parametrize(("said", "code"), [(b"n", 1), (b"y", 0)])
+def test_a_file_that_would_run_is_asked_for(shell: Shell, said: bytes, code: int) -> None:
+    task = shell.create()
+    shell.do(
+        shell.service.set_changes, task, [models.AppliedFile(path=".envrc", action="added", runnable="direnv\x1b[2J")]
+    )
+    seen = bytearray()
+    with terminal(shell, "apply", "purple") as (running, master):
+        until(lambda: b"Take them too? [y/N]" in read(master, seen))
+        assert b".envrc (direnv)" in seen
+        os.write(master, said + b"\r")
+        assert running.wait(timeout=10) == code
+    assert shell.service._find("purple").unapplied == code
+
+
+def test_a_key_is_typed_unseen(shell: Shell) -> None:
+    seen = bytearray()
+    with terminal(shell, "keys", "add", "anthropic") as (running, master):
+        until(lambda: b"(not shown)" in read(master, seen))
+        until(lambda: not termios.tcgetattr(master)[3] & termios.ECHO)
+        os.write(master, b"sk-canary\r")
+        until(lambda: b"Added the API key of" in read(master, seen))
+        assert running.wait(timeout=10) == 0
+    assert b"canary" not in seen
+    request = shell.service.calls[-1][2]
+    assert isinstance(request, models.PutKeyRequest)
+    assert request.secret.get_secret_value() == "sk-canary"
+
+
+def test_a_terminal_shows_notebooks_by_cell(shell: Shell) -> None:
+    cell = models.CellChange(id="x", kind="added", cell_type="code", new_index=0, new_source="print(1)\x1b]0;title\x07")
+    notebook = models.NotebookDiff(path="n.ipynb", cells=[cell])
+    file = models.DiffFile(path="n.ipynb", status="modified", additions=1, deletions=0)
+    patch = "diff --git a/n.ipynb b/n.ipynb\n--- a/n.ipynb\n+++ b/n.ipynb\n@@ -0,0 +1 @@\n+{}\n"
+
+    async def diff(user: str, task: str) -> models.DiffResponse:
+        return models.DiffResponse(files=[file], additions=1, deletions=0, patch=patch, notebooks=[notebook])
+
+    shell.create()
+    shell.service.diff = diff  # type: ignore[method-assign]
+    seen = bytearray()
+    with terminal(shell, "diff", "purple") as (running, master):
+        assert running.wait(timeout=10) == 0
+        until(lambda: b"+print(1)" in read(master, seen))
+    assert b"cell 1" in seen
+    assert b"diff --git" not in seen
+    assert b"title" not in seen
+
+
 # ---------------------------------------------------------------- completion
 
 
@@ -281,6 +342,12 @@ ask jupyter-tasks int
 ask jupyter tasks status pur
 ask jupyter ta
 ask jupyter tasks create --template ""
+ask jupyter tasks app
+ask jupyter tasks apply pur
+ask jupyter tasks keys add anth
+ask jupyter tasks answer purple ""
+ask jupyter tasks create --carry AG
+ask jupyter tasks diff --notebooks ""
 unset _jupyter_before_tasks
 complete -F before jupyter
 eval "$(jupyter-tasks completion bash)"
@@ -292,11 +359,16 @@ ask jupyter tasks usa
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_completes_both_names_and_leaves_jupyters_own(shell: Shell, program: dict[str, str]) -> None:
-    shell.create()
+    option = models.PermissionOption(id="y", label="Yes")
+    asked = models.Attention(kind="permission", text="?", options=[option], since=datetime.now(timezone.utc))
+    shell.create(attention=asked)
     done = subprocess.run(
         ["bash", "--norc", "-c", BASH], capture_output=True, text=True, timeout=60, env=program, check=False
     )
-    assert done.stdout.splitlines() == ["interrupt", "purple", "tasks", "quickstart", "from-before", "usage"], done
+    assert done.stdout.splitlines() == [
+        "interrupt", "purple", "tasks", "quickstart", "apply", "purple", "anthropic", "1", "AGENTS.md", "cells text",
+        "from-before", "usage",
+    ], done  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["zsh", "fish"])
