@@ -12,20 +12,23 @@ workspaces are started, and programs run in them over the link.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from jupyter_tasks.errors import TasksError
-from jupyter_tasks.templates.plan import Agent, LocalWorkspace, WorkspacePlan
+from jupyter_tasks.errors import InvalidInput, TasksError
+from jupyter_tasks.templates.plan import Agent, LocalWorkspace, Mount, WorkspacePlan
 from jupyter_tasks.testing.provisioner_escapes import bait, probe_command, reached_outside
 from jupyter_tasks.workspaces.provisioner import Exit, Provisioner, RunningWorkspace, WorkspaceRef
 
@@ -308,10 +311,64 @@ async def _bomb(bench: ProvisionerBench, program: str) -> Exit:
     return ended[0]
 
 
+async def fills_once(bench: ProvisionerBench) -> None:
+    """``fill`` is called once, over the template's files, and its failure leaves nothing half made."""
+    filled: list[Path] = []
+
+    def fill(home: Path, target: Path) -> None:
+        assert target.is_relative_to(home), "the target lies outside of the home"
+        assert sorted(path.name for path in bench.template.iterdir()) == sorted(path.name for path in target.iterdir())
+        (target / "mine").write_text("filled")
+        filled.append(target)
+        if len(filled) == 1:
+            raise InvalidInput("the first time")
+
+    ref, plan = replace(bench.ref(), fill=fill), bench.local()
+    try:
+        with suppress(InvalidInput):
+            await bench.make().start(ref, plan, _silent)
+            raise AssertionError("a fill that failed was passed over")
+        run = await bench.make().start(ref, plan, _silent)
+        assert await _shell(run, "cat ~/project/mine && rm ~/project/mine") == "filled", (
+            "what was filled in is not there"
+        )
+        await bench.make().stop(ref.id, _silent)
+        run = await bench.make().start(replace(ref, build_id="build-2"), plan, _silent)
+        gone = await execute(run, "test", "-e", f"{run.home}/project/mine")
+        assert len(filled) == 2, "a resume filled again"
+        assert gone.code != 0, "a resume brought back what the workspace had removed"
+    finally:
+        await _remove(bench, ref.id)
+
+
+async def shows_read_only(bench: ProvisionerBench) -> None:
+    """``mounts`` are seen at their own paths, also one below another, never written, and again after a resume."""
+    with tempfile.TemporaryDirectory(prefix="jt-shown-") as name:
+        shown = Path(os.path.realpath(name))
+        (shown / "in" / "side").mkdir(parents=True)
+        (shown / "data.csv").write_text("1,2\n")
+        mounts = [Mount(source=each, target=each) for each in (shown / "in", shown)]
+        ref, plan = replace(bench.ref(), mounts=mounts), bench.local()
+        try:
+            for build in ("build-1", "build-2"):
+                run = await bench.make().start(replace(ref, build_id=build), plan, _silent)
+                assert await _shell(run, f"cat {shown}/data.csv") == "1,2", "a mount is not seen"
+                if run.isolation.kind != "none":
+                    script = f"for f in data.csv new in/new in/side/new; do echo x > {shown}/$f && exit 1; done; exit 0"
+                    ran = await execute(run, "sh", "-c", script)
+                    assert ran.code == 0, "a mount can be written"
+                await bench.make().stop(ref.id, _silent)
+            assert (shown / "data.csv").read_text() == "1,2\n", "a mount was written"
+        finally:
+            await _remove(bench, ref.id)
+
+
 CASES: Sequence[ProvisionerCase] = (
     ProvisionerCase("one_build_is_one_start", one_build_is_one_start),
     ProvisionerCase("nothing_to_do_is_fine", nothing_to_do_is_fine),
     ProvisionerCase("resume_keeps_files", resume_keeps_files),
+    ProvisionerCase("fills_once", fills_once),
+    ProvisionerCase("shows_read_only", shows_read_only),
     ProvisionerCase("delete_removes_what_resists", delete_removes_what_resists),
     ProvisionerCase("wait_tells_of_the_end", wait_tells_of_the_end),
     ProvisionerCase("survives_its_engine", survives_its_engine),
