@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from jupyter_tasks._version import __version__
+from jupyter_tasks.agentapi.answering import choice
 from jupyter_tasks.agentapi.conversation import Conversation
 from jupyter_tasks.agentapi.event_feed import EventFeed, rfc3339
 from jupyter_tasks.agentapi.guard import DEFAULT_HOSTS, DEFAULT_ORIGINS, Guard
@@ -165,7 +166,8 @@ class AgentApi:
         if not content:
             raise TasksError("message must not be empty")
         attention = self._conversation.attention
-        if self._conversation.status != "stable" or (attention is not None and attention.kind != "question"):
+        refused = attention is not None and attention.kind == "permission" and choice(attention, content) is None
+        if self._conversation.status != "stable" or refused:
             raise TasksError("message can only be sent when the agent is waiting for user input")
         await self._conversation.send(content, key=uuid.uuid4().hex)
 

@@ -11,12 +11,16 @@ from dataclasses import replace
 
 from jupyter_tasks.agentapi.conversation import Listener, Status
 from jupyter_tasks.agentapi.emulator import Emulator
-from jupyter_tasks.agentapi.formats.base import Format, Rule, menu
+from jupyter_tasks.agentapi.formats.base import Format, Rule
+from jupyter_tasks.agentapi.formats.dialogs import menu, option_kind
 from jupyter_tasks.agentapi.messages import Attention, Option
 from jupyter_tasks.agentapi.signals import Evidence, Signals, Source, plain
 from jupyter_tasks.clock import Clock
 
-__all__ = ["Board"]
+__all__ = ["DIALOG_GRACE", "Board"]
+
+DIALOG_GRACE = 2.0
+"""Seconds between an agent's saying that it asks and its drawing of the question."""
 
 
 class Board:
@@ -35,6 +39,8 @@ class Board:
         self.evidence = self.signals.decide()
         self.status: Status = "running"
         self.attention: Attention | None = None
+        self._clock = clock
+        self._drawn_by = float("-inf")
 
     def look_at_title(self) -> None:
         """Take what the window title says for evidence."""
@@ -63,22 +69,29 @@ class Board:
             busy: something is typed or waits to be.
             closed: the agent has ended.
 
-        Returns: whether the evidence is news.
+        Returns: whether the evidence or what is asked is news.
         """
         news = self.is_news(evidence)
         if news:
+            if evidence.state == "blocked" and self.evidence.state != "blocked":
+                self._drawn_by = self._clock.monotonic() + DIALOG_GRACE
             self.evidence = evidence
             self._listener.on_evidence(evidence)
         attention = self._attention_of(evidence)
-        if attention != self.attention:
+        blocked, asks = attention is not None, attention != self.attention
+        if asks:
             self.attention = attention
             self._listener.on_attention(attention)
-        blocked = evidence.state == "blocked"
         status: Status = "stable" if closed or blocked or (evidence.at_rest and not busy) else "running"
         if status != self.status:
             self.status = status
             self._listener.on_status(status)
-        return news
+        return news or asks
+
+    def next_change(self) -> float | None:
+        """When (monotonic) something is to be told though nothing is heard; None: never."""
+        waits = self.evidence.state == "blocked" and self.attention is None and self._clock.monotonic() < self._drawn_by
+        return self._drawn_by if waits else None
 
     def _observe(self, source: Source, rule: Rule | None) -> None:
         if rule is None:
@@ -90,8 +103,11 @@ class Board:
         if evidence.state != "blocked":
             return None
         question, options = menu(self._emulator.rows())
+        said = evidence.source == "osc7501" and evidence.kind == "permission"
+        if said and not options and self._clock.monotonic() < self._drawn_by:
+            return None  # it is said before it is drawn, and nobody can answer yet
         text = evidence.text or plain(question) or "The agent waits for your answer."
-        choices = tuple(Option(number, plain(label, 200)) for number, label in options)
+        choices = tuple(Option(number, plain(label, 200), option_kind(label)) for number, label in options)
         return Attention(evidence.kind or "permission", text, choices, evidence.since)
 
 

@@ -78,9 +78,18 @@ class Conversation(Protocol):
     async def send(self, text: str, *, key: str, origin: Origin = "user") -> None:
         """Give the agent a message; returns when it reacted. Sends are queued in order while the agent works.
 
+        What names an option of a question is the answer to it (``answer``), and no message.
         Cancelling the caller withdraws a message that has not begun. The same ``key`` again is the same message.
 
         Raises: InvalidInput (empty or too long), AgentBusy (32 are waiting), AgentError (it ended, or did not react).
+        """
+
+    async def answer(self, option: str) -> None:
+        """Choose an option of what the agent asks (``attention.options``), by id or label; returns when it is gone.
+
+        The same answer again, when the question is gone, does nothing.
+
+        Raises: InvalidInput (not offered), AgentError (nothing is asked, or it was not taken), LinkError.
         """
 
     async def raw(self, data: bytes, key: str) -> None:

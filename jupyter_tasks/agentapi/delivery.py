@@ -9,6 +9,7 @@ Every write has a key of its own that follows from the message's, so that a repe
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -83,8 +84,11 @@ class _Item:
 class Delivery:
     """The queue and its one typist."""
 
-    def __init__(self, target: Target, write: Write, pulse: Pulse, clock: Clock, settle: float) -> None:
-        self._target, self._write, self._pulse, self._clock, self._settle = target, write, pulse, clock, settle
+    def __init__(
+        self, target: Target, write: Write, pulse: Pulse, clock: Clock, settle: float, lead: Callable[[str], str]
+    ) -> None:
+        self._target, self._write, self._pulse, self._clock = target, write, pulse, clock
+        self._settle, self._lead = settle, lead
         self._queue: deque[_Item] = deque()
         self._finished: deque[str] = deque(maxlen=_REMEMBERED)
         self._over: TasksError | None = None
@@ -177,9 +181,8 @@ class Delivery:
 
     async def _paste(self, item: _Item) -> None:
         before = self._target.changes
-        new = await put(
-            self._write, _WAKE + _PASTE_ON + item.text.encode() + _PASTE_OFF, f"{item.key}/text", self._clock
-        )
+        text = (self._lead(item.text) + item.text).encode()
+        new = await put(self._write, _WAKE + _PASTE_ON + text + _PASTE_OFF, f"{item.key}/text", self._clock)
         if not new:
             return  # typed before the engine was restarted
         end = self._clock.monotonic() + ECHO_TIMEOUT

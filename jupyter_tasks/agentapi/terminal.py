@@ -23,7 +23,9 @@ from datetime import datetime
 
 import anyio
 
+from jupyter_tasks.agentapi.answering import Answering, choice
 from jupyter_tasks.agentapi.board import Board
+from jupyter_tasks.agentapi.checkpoint import NO_ANCHOR, restored
 from jupyter_tasks.agentapi.conversation import Listener, Listeners, Origin, Status
 from jupyter_tasks.agentapi.delivery import Delivery, Write, put
 from jupyter_tasks.agentapi.diff import trim_end
@@ -45,7 +47,6 @@ STABILITY = 2.0
 _SNAPSHOT_AFTER = 0.025
 _SNAPSHOT_EVERY = 0.05
 _MAX_REPLIES = 64
-_NO_ANCHOR = -1
 
 
 class TerminalConversation:
@@ -87,11 +88,12 @@ class TerminalConversation:
         self._pulse = Pulse(clock)
         self._board = Board(format, emulator, clock, self._listeners)
         self._signals = self._board.signals
-        self._delivery = Delivery(self, write, self._pulse, clock, format.settle)
+        self._delivery = Delivery(self, write, self._pulse, clock, format.settle, format.lead)
+        self._answering = Answering(lambda: self.attention, emulator.rows, write, self._pulse, clock)
         self._stability = stability
         self.changes = 0
         self._offset = offset
-        self._live_from, self._anchor_at, self._ready, frozen = _restored(checkpoint, offset)
+        self._live_from, self._anchor_at, self._ready, frozen = restored(checkpoint, offset)
         self._transcript = Transcript(format, messages, frozen)
         if checkpoint is None:
             self._transcript.freeze()
@@ -220,7 +222,14 @@ class TerminalConversation:
 
     async def send(self, text: str, *, key: str, origin: Origin = "user") -> None:
         """See ``Conversation``."""
+        if choice(self.attention, text) is not None:
+            await self._answering.answer(text)
+            return
         await self._delivery.send(text, key, origin)
+
+    async def answer(self, option: str) -> None:
+        """See ``Conversation``."""
+        await self._answering.answer(option)
 
     async def raw(self, data: bytes, key: str) -> None:
         """See ``Conversation``."""
@@ -262,7 +271,7 @@ class TerminalConversation:
         """When something is to be decided though nothing happens; None: never."""
         if self._closed or not self._live:
             return None
-        moments = [self._signals.next_change()]
+        moments = [self._signals.next_change(), self._board.next_change()]
         if self._dirty_since is not None:
             moments.append(max(self._dirty_since + _SNAPSHOT_AFTER, self._snapshot_at + _SNAPSHOT_EVERY))
         elif self._clock.monotonic() < self._changed_at + self._stability:
@@ -305,7 +314,10 @@ class TerminalConversation:
         self._board.look_at_rows(rows)
         if not self._ready and self._format.ready(rows):
             self._become_ready()
-        message = None if self._typing else self._transcript.look(lines, self._clock.now(), crashed=self._crashed)
+        message = None
+        if not self._typing:
+            width = self._emulator.size[0]
+            message = self._transcript.look(lines, self._clock.now(), width, crashed=self._crashed)
         if message is not None:
             self._listeners.on_message(message)
 
@@ -336,8 +348,12 @@ class TerminalConversation:
         if self._closed or not self._ready or not self._live:
             return False
         if self.state.state == "blocked":
-            return self.state.kind == "question"
-        return self.state.at_rest or (self._forced and self._anchor_at == _NO_ANCHOR)
+            return self.state.kind == "question" or (self.state.kind == "auth" and self._shows_box())
+        return self.state.at_rest or (self._forced and self._anchor_at == NO_ANCHOR)
+
+    def _shows_box(self) -> bool:
+        """Whether there is an input box, and nothing is asked in its place."""
+        return not (self.attention and self.attention.options) and self._format.ready(self._emulator.rows())
 
     def working(self) -> bool:
         """Whether a source stronger than the screen says that the agent works."""
@@ -373,14 +389,3 @@ class TerminalConversation:
         self._pending, self._typing = None, False
         self._listeners.on_error("The agent did not take the message.")
         self._decide()
-
-
-def _restored(checkpoint: Mapping[str, object] | None, offset: int) -> tuple[int, int, bool, bool]:
-    """(live from, anchor at, ready, frozen) of a checkpoint; what it does not hold, or no longer can, is left out."""
-    if checkpoint is None or checkpoint.get("v") != 1:
-        return offset, _NO_ANCHOR, False, checkpoint is not None
-    live_from, anchor_at = checkpoint.get("offset"), checkpoint.get("anchor_at")
-    if not isinstance(live_from, int) or not isinstance(anchor_at, int):
-        return offset, _NO_ANCHOR, False, True
-    lost = offset > 0 and anchor_at <= offset
-    return max(live_from, offset), anchor_at, bool(checkpoint.get("ready")), lost or bool(checkpoint.get("frozen"))

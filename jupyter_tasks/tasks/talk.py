@@ -109,6 +109,17 @@ class Talk:
         """Stop the turn that runs; False when none did. Raises: AgentError, LinkError."""
         return self._conversation is not None and await self._conversation.interrupt()
 
+    async def answer(self, option: str) -> None:
+        """Choose an option of what the agent asks, by its id or label; returns when the question is gone.
+
+        The same answer again, when the question is gone, does nothing.
+
+        Raises: InvalidInput (not offered), AgentError (nothing is asked, or it was not taken), LinkError.
+        """
+        if self._conversation is None:
+            raise AgentError("The agent has not been started: it asks nothing.", hint="Wait until the task is active.")
+        await self._conversation.answer(option)
+
     @asynccontextmanager
     async def connect_api(self) -> AsyncIterator[ByteStream]:
         """A connection to the AgentAPI of this conversation. Raises: AgentError before it runs."""

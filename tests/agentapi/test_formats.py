@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_tasks.agentapi.formats import AGENT_TYPES, agent_type, format_for
-from jupyter_tasks.agentapi.formats.base import menu, trim_empty_lines
+from jupyter_tasks.agentapi.formats.base import trim_empty_lines
+from jupyter_tasks.agentapi.formats.dialogs import menu
 from jupyter_tasks.agentapi.formats.echo import remove_user_input
 from jupyter_tasks.errors import InvalidInput
 
@@ -131,9 +132,11 @@ def test_codex_report_calls_are_hidden() -> None:
 
 def test_progress_is_no_part_of_a_message() -> None:
     claude, codex = format_for("claude"), format_for("codex")
-    assert claude.without_transient("● Done.\n\n✻ Tinkering… (2s · ↓ 3 tokens · esc to interrupt)\n") == "● Done."
-    assert codex.without_transient("• Done.\n\n• Working (2s • esc to interrupt)") == "• Done."
-    assert codex.without_transient("• Working on the docs is fun.") == "• Working on the docs is fun."
+    assert claude.words("● Done.\n\n✻ Tinkering… (2s · ↓ 3 tokens · esc to interrupt)\n", 80) == "Done."
+    assert codex.words("• Done.\n\n• Working (2s • esc to interrupt)", 80) == "Done."
+    assert codex.words("• Working on the docs is fun.", 80) == "Working on the docs is fun."
+    gemini = format_for("gemini")
+    assert gemini.without_transient("✦ Done.\n\n⠴ Thinking... (esc to cancel, 2s)") == "✦ Done."
     assert format_for("custom").without_transient("x\n") == "x\n"
 
 

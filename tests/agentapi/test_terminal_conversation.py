@@ -457,11 +457,11 @@ async def test_a_full_screen_program_with_its_box_at_the_bottom(clock: FakeClock
         await clock.advance(0.5)
         assert conversation.state.source == "marker"
         assert conversation.status == "running"
-        assert texts(conversation.messages)[1:] == [("user", "fix it"), ("agent", "● Fixed.")]
+        assert texts(conversation.messages)[1:] == [("user", "fix it"), ("agent", "Fixed.")]
         agent.show("\x1b[35;1H\x1b[K")
         await clock.advance(3)
         assert conversation.status == "stable"
-        assert texts(conversation.messages)[1:] == [("user", "fix it"), ("agent", "● Fixed.")]
+        assert texts(conversation.messages)[1:] == [("user", "fix it"), ("agent", "Fixed.")]
 
 
 async def test_rest_is_told_after_the_last_words(clock: FakeClock) -> None:

@@ -16,11 +16,9 @@ from typing import Literal
 from jupyter_tasks.agentapi.formats.boxes import generic_box
 from jupyter_tasks.agentapi.formats.echo import EchoTail, no_tail, remove_user_input
 
-__all__ = ["CTRL_C", "ESC", "Format", "Rule", "keep_tools", "menu", "trim_empty_lines"]
+__all__ = ["CTRL_C", "ESC", "Format", "Rule", "Words", "keep_tools", "keep_words", "trim_empty_lines"]
 
 ESC, CTRL_C = b"\x1b", b"\x03"
-
-_MENU_LINE = re.compile(r"^[\s│┃|]*(?:[❯›>→●○•*]\s*)?(\d{1,2})[.)]\s+(\S.*?)[\s│┃|]*$")
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,20 @@ class Rule:
     pattern: re.Pattern[str]
     state: Literal["working", "idle", "blocked"]
     kind: Literal["permission", "question", "auth"] = "permission"
+
+
+Words = Callable[[str, int], str]
+"""Takes a message and the terminal's columns; gives what a person would read of it."""
+
+
+def keep_words(text: str, width: int) -> str:
+    """A rule that leaves a message as it was drawn."""
+    return text
+
+
+def no_lead(text: str) -> str:
+    """A rule for agents that read every message as one."""
+    return ""
 
 
 def keep_tools(text: str) -> tuple[str, list[str]]:
@@ -44,7 +56,10 @@ class Format:
     ``box`` takes lines and gives those without the input box (it is also what tells readiness: a box is there when it
     removes something). ``tools`` takes text and gives it without calls of the report tool, and these calls.
     ``titles`` and ``markers`` are tried in order: the first that matches the window title, or a row near the end of
-    the screen, decides. ``transient`` matches lines that show progress and are no part of a message.
+    the screen, decides. ``transient`` matches lines that show progress and are no part of a message. ``words`` makes
+    of a message what a person reads: no tool calls, no progress, paragraphs in one line. ``steady`` takes out what
+    changes on its own and is no part of the talk (a banner). ``said`` matches a row that begins what the user said.
+    ``lead`` gives what must be typed in front of a message, so that the agent takes it for one and no command.
     """
 
     name: str
@@ -55,8 +70,10 @@ class Format:
     markers: Sequence[Rule] = ()
     transient: re.Pattern[str] | None = None
     interrupt: bytes = CTRL_C
-    moving_header: int = 0
-    """Rows at the top that change on their own."""
+    words: Words = keep_words
+    steady: Callable[[list[str]], list[str]] = list
+    said: re.Pattern[str] | None = None
+    lead: Callable[[str], str] = no_lead
     settle: float = field(default=0.25)
     """Seconds that the screen must be still after typed text before Enter follows."""
 
@@ -105,27 +122,3 @@ def trim_empty_lines(text: str) -> str:
     lines = text.split("\n")
     kept = [at for at, line in enumerate(lines) if line.strip()]
     return "\n".join(lines[kept[0] : kept[-1] + 1]) if kept else ""
-
-
-def menu(rows: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """A numbered menu at the end of the screen: the question above it, and (number, label) of each line.
-
-    ``"", []`` when there is none.
-    """
-    options: list[tuple[str, str]] = []
-    first = len(rows)
-    for at in range(len(rows) - 1, max(len(rows) - 60, -1), -1):
-        found = _MENU_LINE.match(rows[at])
-        if not found:
-            continue
-        if options and int(found[1]) != int(options[0][0]) - 1:
-            break
-        options.insert(0, (found[1], found[2][:200]))
-        first = at
-        if found[1] == "1":
-            break
-    if not options or options[0][0] != "1" or len(options) < 2:
-        return "", []
-    above = [row.strip(" \t│┃|╭╮╰╯─") for row in rows[max(first - 6, 0) : first]]
-    question = [row for row in above if row]
-    return (question[-1][:500] if question else ""), options

@@ -1,15 +1,23 @@
-"""Claude Code (2.x; seen with 2.1.330): ``❯`` between rules, full screen."""
+"""Claude Code (2.x; seen with 2.1.330): full screen, ``❯`` between rules, ``●`` before words and tools alike."""
 
 from __future__ import annotations
 
 import re
 
 from jupyter_tasks.agentapi.formats.base import ESC, Format, Rule
+from jupyter_tasks.agentapi.formats.boxes import generic_box, has_border
+from jupyter_tasks.agentapi.formats.claude_words import claude_words
 
-__all__ = ["FORMAT", "hide_report_task"]
+__all__ = ["FORMAT", "claude_box", "claude_lead", "hide_report_task"]
 
 _CALL = "coder - coder_report_task (MCP)"
 _THANKS = '"message": "Thanks for reporting!"'
+_FOOTER_REACH = 8
+_RIGHT = re.compile(r"\s{20,}\S")
+"""A note at the right edge, just above the box."""
+_BANNER = re.compile(r"Claude Code v\d")
+_BANNER_REACH = 4
+_COMMAND = re.compile(r"/[^\s/]*(\s|$)")
 
 
 def hide_report_task(text: str) -> tuple[str, list[str]]:
@@ -41,15 +49,49 @@ def hide_report_task(text: str) -> tuple[str, list[str]]:
     return "\n".join(lines).lstrip("\n"), calls
 
 
+def claude_box(lines: list[str]) -> list[str]:
+    """All from the rule above the last ``❯`` on goes, with a note at the right edge above it."""
+    bottom = next((at for at in range(len(lines) - 1, -1, -1) if lines[at].strip()), -1)
+    below = next((at for at in range(bottom, max(bottom - _FOOTER_REACH, 0), -1) if has_border(lines[at])), -1)
+    for at in range(below - 2, -1, -1):
+        if has_border(lines[at]):
+            if not lines[at + 1].lstrip("│ ").startswith(("❯", ">", "!")):
+                break
+            top = at - 1 if at and _RIGHT.match(lines[at - 1]) else at
+            return lines[:top]
+    return generic_box(lines)
+
+
+def claude_lead(text: str) -> str:
+    """A space keeps ``!``, ``#``, ``@`` and ``?`` from being commands; a slash command needs more."""
+    if text.startswith("/"):
+        return "> " if _COMMAND.match(text) else " "
+    return " " if text[:1] in "!#@?&" else ""
+
+
+def _steady(lines: list[str]) -> list[str]:
+    """Without the banner: its logo moves."""
+    at = next((at for at, line in enumerate(lines[:_BANNER_REACH]) if _BANNER.search(line)), -1)
+    if at < 0:
+        return lines
+    while at < len(lines) and lines[at].strip():
+        at += 1
+    return lines[at:]
+
+
 FORMAT = Format(
     name="claude",
+    box=claude_box,
     tools=hide_report_task,
     titles=(Rule(re.compile(r"^[◐◑◒◓]"), "working"), Rule(re.compile(r"^✳"), "idle")),
     markers=(
         Rule(re.compile(r"Do you want to (proceed|make this edit|create|allow)"), "blocked"),
-        Rule(re.compile(r"Select login method|Paste code here if prompted"), "blocked", "auth"),
+        Rule(re.compile(r"Select login method|Paste code here if prompted|Please run /login"), "blocked", "auth"),
         Rule(re.compile(r"\besc to interrupt\b"), "working"),
     ),
-    transient=re.compile(r"^\s*[*·✢✳✶✻✽]\s+\S+…( \(|\s*$)|\besc to interrupt\b"),
+    words=claude_words,
+    steady=_steady,
+    said=re.compile(r"^❯ "),
+    lead=claude_lead,
     interrupt=ESC,
 )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 
 from jupyter_tasks.agentapi.formats.base import ESC, Format, Rule
+from jupyter_tasks.agentapi.formats.codex_words import codex_words
 
-__all__ = ["FORMAT", "codex_box", "hide_report_task"]
+__all__ = ["FORMAT", "codex_box", "codex_lead", "hide_report_task"]
 
 _THANKS = '{"message": "Thanks for reporting!"}'
 _NEW_REACH = 8
+_BANNER = re.compile(r"^\s*>_ OpenAI Codex \(")
+_BANNER_REACH = 4
+_LOGO = re.compile(r"^[\s\u2800-\u28ff]*[\u2800-\u28ff]$")
 
 
 def codex_box(lines: list[str]) -> list[str]:
@@ -44,6 +48,21 @@ def hide_report_task(text: str) -> tuple[str, list[str]]:
     return "\n".join(lines).rstrip("\n"), calls
 
 
+def codex_lead(text: str) -> str:
+    """A space keeps ``/``, ``!``, ``#``, ``@`` and ``?`` from being commands."""
+    return " " if text[:1] in "/!#@?$" else ""
+
+
+def _steady(lines: list[str]) -> list[str]:
+    """Without the banner and the logo, which come, change and go."""
+    at = next((at for at, line in enumerate(lines[:_BANNER_REACH]) if _BANNER.match(line)), -1)
+    if at >= 0:
+        while at < len(lines) and lines[at].strip():
+            at += 1
+        lines = lines[at:]
+    return [line for line in lines if not _LOGO.match(line)]
+
+
 FORMAT = Format(
     name="codex",
     box=codex_box,
@@ -56,6 +75,9 @@ FORMAT = Format(
         Rule(re.compile(r"Would you like to (run|make)|Allow command\?"), "blocked"),
         Rule(re.compile(r"\besc to interrupt\b"), "working"),
     ),
-    transient=re.compile(r"^\s*[•◦]\s.*\besc to interrupt\b"),
+    words=codex_words,
+    steady=_steady,
+    said=re.compile(r"^› "),
+    lead=codex_lead,
     interrupt=ESC,
 )

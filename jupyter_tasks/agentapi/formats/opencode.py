@@ -10,6 +10,7 @@ __all__ = ["FORMAT", "opencode_box"]
 
 _EDGE = "╹" + "▀" * 17
 _BOX_ROWS = 4
+_HEADER_ROWS = 3
 
 
 def opencode_box(lines: list[str]) -> list[str]:
@@ -24,6 +25,11 @@ def _tail(lines: list[str], last: int) -> int:
     return 2 if last + 2 < len(lines) else 0
 
 
+def _steady(lines: list[str]) -> list[str]:
+    """The header shows tokens and cost."""
+    return lines[_HEADER_ROWS:]
+
+
 FORMAT = Format(
     name="opencode",
     box=opencode_box,
@@ -34,5 +40,5 @@ FORMAT = Format(
     ),
     transient=re.compile(r"\besc (to )?interrupt\b"),
     interrupt=ESC + ESC,
-    moving_header=3,
+    steady=_steady,
 )

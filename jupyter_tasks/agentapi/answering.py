@@ -1,0 +1,99 @@
+"""Answers the question that an agent's menu asks: the right key, once, and only for the question that was meant.
+
+Owns the choosing of an option and the typing of it. What is asked, and when it is gone, ``board`` says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import anyio
+
+from jupyter_tasks.agentapi.delivery import Write, put
+from jupyter_tasks.agentapi.messages import Attention, Option
+from jupyter_tasks.agentapi.pulse import Pulse
+from jupyter_tasks.clock import Clock
+from jupyter_tasks.errors import AgentError, InvalidInput
+
+__all__ = ["Answering", "choice"]
+
+_TAKEN_WITHIN = 2.0
+"""Seconds in which a key alone is enough; then Enter follows it, where the option is marked."""
+_GONE_WITHIN = 10.0
+"""Seconds."""
+_MARKED = re.compile(r"^[\s│┃|]*[❯›>→]\s*(\d{1,2})[.)]\s")
+_WORDS = {
+    "yes": "allow_once",
+    "y": "allow_once",
+    "ok": "allow_once",
+    "no": "reject_once",
+    "n": "reject_once",
+}
+
+
+def choice(attention: Attention | None, text: str) -> Option | None:
+    """The option that ``text`` names: its id, its label, or yes or no where one option means that."""
+    if attention is None:
+        return None
+    said = text.strip().casefold()
+    for option in attention.options:
+        if said in (option.id.casefold(), option.label.casefold()):
+            return option
+    meant = [option for option in attention.options if option.kind and option.kind == _WORDS.get(said)]
+    return meant[0] if len(meant) == 1 else None
+
+
+class Answering:
+    """Answers one question after the other.
+
+    Args:
+        asked: what the agent asks now.
+        rows: the screen now.
+        write: writes to the terminal.
+        pulse: beats when something changed.
+        clock: time.
+    """
+
+    def __init__(
+        self,
+        asked: Callable[[], Attention | None],
+        rows: Callable[[], list[str]],
+        write: Write,
+        pulse: Pulse,
+        clock: Clock,
+    ) -> None:
+        self._asked, self._rows, self._write, self._pulse, self._clock = asked, rows, write, pulse, clock
+        self._lock = anyio.Lock()
+        self._answered: tuple[Attention, Option] | None = None
+
+    async def answer(self, option: str) -> None:
+        """See ``Conversation.answer``."""
+        asked = self._asked()
+        if asked is None and self._answered is not None and choice(self._answered[0], option) == self._answered[1]:
+            return  # said again: the question is gone
+        chosen = choice(asked, option)
+        if asked is None or not asked.options:
+            raise AgentError(
+                "The agent does not ask anything that has options.", hint="Look at the task again, or send a message."
+            )
+        if chosen is None:
+            offered = ", ".join(f"{each.id} ({each.label})" for each in asked.options)
+            raise InvalidInput(f"The agent does not offer {option[:100]!r}.", hint=f"It offers {offered}.")
+        async with self._lock:
+            if self._asked() == asked:
+                await self._type(asked, chosen)
+            elif self._answered != (asked, chosen):
+                raise AgentError("The agent's question has changed.", hint="Look at what it asks now.")
+
+    async def _type(self, asked: Attention, chosen: Option) -> None:
+        key = f"answer/{asked.since.isoformat()}/{chosen.id}"
+        self._answered = (asked, chosen)
+        await put(self._write, chosen.id.encode(), key, self._clock)
+        if await self._pulse.until(lambda: self._asked() != asked, _TAKEN_WITHIN):
+            return
+        if any(found[1] == chosen.id for found in map(_MARKED.match, self._rows()) if found):
+            await put(self._write, b"\r", f"{key}/enter", self._clock)
+        if not await self._pulse.until(lambda: self._asked() != asked, _GONE_WITHIN):
+            self._answered = None
+            raise AgentError("The agent did not take the answer.", hint="Open its terminal to see what it waits for.")
