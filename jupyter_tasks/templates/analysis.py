@@ -6,12 +6,13 @@ Owns the question whether tasks can be made of it, what it asks (parameters, pre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_tasks.errors import Diagnostic
 from jupyter_tasks.templates import assembly
+from jupyter_tasks.templates.credentials import provider_of
 from jupyter_tasks.templates.hcl import nodes
 from jupyter_tasks.templates.instances import Run
 from jupyter_tasks.templates.modules import ModuleSource
@@ -32,6 +33,7 @@ _NOBODY = PlanInputs(
     owner_full_name="default",
     task_id="00000000-0000-4000-8000-000000000003",
     prompt="",
+    task_token="token",  # noqa: S106 - nobody's
 )
 
 
@@ -50,7 +52,8 @@ class Variable:
 class Analysis:
     """What was found. ``reason`` says in one sentence why the template is not ``task_capable``, else "".
 
-    ``diagnostics`` holds errors and warnings; ``valid`` is whether there are no errors.
+    ``diagnostics`` holds errors and warnings; ``valid`` is whether there are no errors; ``providers`` are the LLM
+    providers whose credential a task with the default parameters needs.
     """
 
     task_capable: bool
@@ -60,6 +63,7 @@ class Analysis:
     apps: Sequence[App] = ()
     variables: Sequence[Variable] = ()
     programs: Sequence[str] = ()
+    providers: Sequence[str] = ()
     diagnostics: Sequence[Diagnostic] = ()
 
     @property
@@ -68,17 +72,25 @@ class Analysis:
         return not any(item.severity == "error" for item in self.diagnostics)
 
 
-def analyse(tree: Path, *, template_version_id: str = "", modules: ModuleSource | None = None) -> Analysis:
+def analyse(
+    tree: Path,
+    *,
+    template_version_id: str = "",
+    modules: ModuleSource | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Analysis:
     """Analyse the template in ``tree``; what is wrong with it is in the result.
 
+    Args: ``variables`` are values for its variables, as in ``PlanInputs``.
     Raises: NotFound when there is no such directory.
     """
-    run = render(tree, _NOBODY, {}, version_id=template_version_id, sources=modules)
+    inputs = replace(_NOBODY, variables=dict(variables or {}))
+    run = render(tree, inputs, {}, version_id=template_version_id, sources=modules)
     parameters = assembly.parameters(run)
     agents = assembly.agents(run)
     assembly.ai_task(run, agents)
     presets = assembly.presets(run)
-    programs = local_workspace(run).programs
+    local = local_workspace(run)
     diagnostics = (*_own_problems(run), *run.warnings)
     reason = _reason(run, any(item.severity == "error" for item in diagnostics))
     return Analysis(
@@ -88,7 +100,8 @@ def analyse(tree: Path, *, template_version_id: str = "", modules: ModuleSource 
         presets=tuple(presets),
         apps=tuple(app for agent in agents for app in agent.apps),
         variables=tuple(_variable(block) for block in run.root_variables.values()),
-        programs=tuple(programs),
+        programs=tuple(local.programs),
+        providers=tuple(dict.fromkeys((*local.providers, *run.variables.providers))),
         diagnostics=diagnostics,
     )
 
@@ -126,6 +139,6 @@ def _variable(block: nodes.Block) -> Variable:
         name=block.labels[0].text,
         type=" ".join(kind.source.text[kind.expression.start : kind.expression.end].split()) if kind else "any",
         description=text if isinstance(text, str) else "",
-        required="default" not in attributes,
+        required="default" not in attributes and not (secret is True and provider_of(block.labels[0].text)),
         sensitive=secret is True,
     )

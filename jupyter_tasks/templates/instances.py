@@ -221,12 +221,14 @@ class ModuleInstance:
         reader = self.run.variables
 
         def compute() -> Value:
-            if given:
-                value, place = evaluate(given[0].expression, given[1]), given[0].value_place
-                return reader.settle(block, value, place, self.scope(block))
             if self.arguments is None:
                 return reader.root(block, self.scope(block))
-            return reader.default(block, self.scope(block))
+            if given:
+                value, place = evaluate(given[0].expression, given[1]), given[0].value_place
+                value = reader.settle(block, value, place, self.scope(block))
+            else:
+                value = reader.default(block, self.scope(block))
+            return reader.stand_in(block, value, self.scope(block))
 
         return self._once("var", f"var.{name}", block.place, compute)
 

@@ -11,7 +11,7 @@ import hashlib
 import re
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -56,8 +56,8 @@ class Library(Protocol):
     def version(self, version_id: str) -> Template:
         """The template whose content is that version. Raises: NotFound when it has changed or is gone."""
 
-    def analysis(self, template: Template) -> Analysis:
-        """What the template asks and shows; remembered for its version."""
+    def analysis(self, template: Template, variables: Mapping[str, str] | None = None) -> Analysis:
+        """What the template asks and shows, with these values of its variables; remembered for its version."""
 
 
 class DirectoryLibrary:
@@ -71,7 +71,7 @@ class DirectoryLibrary:
         self._places = tuple(places)
         self._lock = threading.Lock()
         self._versions: dict[Path, tuple[object, str]] = {}
-        self._analyses: dict[str, Analysis] = {}
+        self._analyses: dict[object, Analysis] = {}
 
     def list(self) -> Sequence[Template]:
         """Every template, by name; directories that cannot be read are left out."""
@@ -106,16 +106,17 @@ class DirectoryLibrary:
             hint="The template was changed or removed; use its current version.",
         )
 
-    def analysis(self, template: Template) -> Analysis:
-        """What the template asks and shows; remembered for its version."""
+    def analysis(self, template: Template, variables: Mapping[str, str] | None = None) -> Analysis:
+        """What the template asks and shows, with these values of its variables; remembered for its version."""
+        key = (template.version_id, *sorted((variables or {}).items()))
         with self._lock:
-            found = self._analyses.get(template.version_id)
+            found = self._analyses.get(key)
         if found is None:
-            found = analyse(template.tree, template_version_id=template.version_id)
+            found = analyse(template.tree, template_version_id=template.version_id, variables=variables)
             with self._lock:
                 if len(self._analyses) >= _CACHED:
                     self._analyses.clear()
-                self._analyses[template.version_id] = found
+                self._analyses[key] = found
         return found
 
     def _template(self, tree: Path, builtin: bool) -> Template:

@@ -22,6 +22,7 @@ __all__ = ["read_local_workspace"]
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.ASCII | re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _LEAST_MEMORY = 32 << 20
+_PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _PROGRAM = re.compile(r"[A-Za-z0-9_./~+-]+")
 
 
@@ -78,6 +79,14 @@ def _programs(value: Value, place: Place, tree: Tree) -> tuple[str, ...]:
     return tuple(items)
 
 
+def _providers(value: Value, place: Place, tree: Tree) -> tuple[str, ...]:
+    items = value if isinstance(value, tuple) else (value,)
+    for item in items:
+        if not isinstance(item, str) or not _PROVIDER.fullmatch(item):
+            raise place.error("Invalid providers", "providers must be a list of names of LLM providers.")
+    return tuple(items)
+
+
 def _mounts(value: Value, place: Place, tree: Tree) -> tuple[Mount, ...]:
     made: list[Mount] = []
     for item in value if isinstance(value, tuple) else (value,):
@@ -110,4 +119,5 @@ _READERS: dict[str, Callable[[Value, Place, Tree], object]] = {
     "programs": _programs,
     "mounts": _mounts,
     "files": _files,
+    "providers": _providers,
 }

@@ -1,8 +1,8 @@
 """Module sources -> directories.
 
 Owns what ``source = "…"`` may name: a directory of the template (``./x``), or a module that we ship
-(``registry.coder.com/coder/<name>/coder`` -> ``builtin/modules/<name>``). The registry protocol is another
-``ModuleSource``; nothing here reads the network.
+(``registry.coder.com/coder/<name>/coder``, also of ``coder-labs`` -> ``builtin/modules/<name>``). The registry protocol
+is another ``ModuleSource``; nothing here reads the network.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from jupyter_tasks.templates.tree import Tree
 
 __all__ = ["BuiltinModules", "ModuleLocation", "ModuleSource", "locate"]
 
-_REGISTRY = re.compile(r"registry\.coder\.com/(?:modules/(?P<old>[\w-]+)/coder|coder/(?P<name>[\w-]+)/coder)")
+_REGISTRY = re.compile(
+    r"registry\.coder\.com/(?:modules/(?P<old>[\w-]+)/coder|(?:coder|coder-labs)/(?P<name>[\w-]+)/coder)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def plan(
         parameters=tuple(found),
         local=local,
         resources=tuple(assembly.resources(run)),
+        providers=tuple(dict.fromkeys((*local.providers, *run.variables.providers))),
     )
 
 

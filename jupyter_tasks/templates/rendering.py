@@ -72,7 +72,7 @@ def render(
         facts=Facts(inputs, parameters, version_id),
         sources=sources or BuiltinModules(),
         functions=FunctionContext(files, fill, now),
-        variables=VariableReader(inputs.variables),
+        variables=VariableReader(inputs.variables, inputs.task_token),
         budget=budget,
     )
     config = load_module(files.root, "")

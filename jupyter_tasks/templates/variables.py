@@ -1,7 +1,7 @@
 """Input variables: types, defaults, nullability, validations.
 
-Owns what a value given for a ``variable`` becomes, and the conditions of ``validation``, ``precondition`` and
-``postcondition``, which are all alike.
+Owns what a value given for a ``variable`` becomes, what stands in for a provider's key, and the conditions of
+``validation``, ``precondition`` and ``postcondition``, which are all alike.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jupyter_tasks.templates.credentials import provider_of
 from jupyter_tasks.templates.hcl import nodes
 from jupyter_tasks.templates.hcl.conversion import ConversionError, convert
 from jupyter_tasks.templates.hcl.diagnostics import HclError, Place, Source
@@ -32,9 +33,14 @@ class VariableProblem(HclError):
 
 @dataclass(slots=True)
 class VariableReader:
-    """Reads variables; ``given`` are the texts that the caller has for those of the root module."""
+    """Reads variables; ``given`` are the texts that the caller has for those of the root module.
+
+    ``token`` stands where a provider's key is asked for and not given; ``providers`` are those that were asked for.
+    """
 
     given: Mapping[str, str]
+    token: str = ""
+    providers: dict[str, None] = field(default_factory=dict)
     _types: dict[int, Type] = field(default_factory=dict)
 
     def type(self, block: nodes.Block, scope: Scope) -> Type:
@@ -52,8 +58,10 @@ class VariableReader:
         """The value of a variable of the root module: the caller's text, else the default."""
         name = block.labels[0].text
         if name not in self.given:
+            if "default" not in block.body.attributes and self.asks_for_key(block, scope):
+                return self.stand_in(block, None, scope)
             try:
-                return self.default(block, scope)
+                return self.stand_in(block, self.default(block, scope), scope)
             except HclError as problem:
                 missing = "default" not in block.body.attributes
                 raise (VariableProblem(name, problem) if missing else problem) from None
@@ -102,6 +110,22 @@ class VariableReader:
             raise place.error(
                 "Invalid value for input variable", f"The given value is not suitable for var.{name}: {problem}."
             ) from None
+
+    def asks_for_key(self, block: nodes.Block, scope: Scope) -> bool:
+        """Whether a variable is sensitive and has the name of a provider's key."""
+        sensitive = block.body.attributes.get("sensitive")
+        if sensitive is None or provider_of(block.labels[0].text) is None:
+            return False
+        return evaluate(sensitive.expression, scope) is True
+
+    def stand_in(self, block: nodes.Block, value: Value, scope: Scope) -> Value:
+        """The task token where a provider's key is asked for and nothing is there; else ``value`` itself."""
+        if value not in (None, "") or not self.asks_for_key(block, scope):
+            return value
+        provider = provider_of(block.labels[0].text)
+        if provider is not None:
+            self.providers[provider] = None
+        return self.token
 
     def validate(self, block: nodes.Block, scope: Scope) -> None:
         """Check every ``validation`` block. Raises: HclError."""

@@ -45,7 +45,7 @@ def test_quickstart_is_there_and_task_capable() -> None:
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
     with pytest.raises(NotFound) as caught:
         default_library().get("quikstart")
-    assert caught.value.hint == 'Did you mean "quickstart"? Available templates: quickstart.'
+    assert caught.value.hint == 'Did you mean "quickstart"? Available templates: project, quickstart.'
     for name in ("../quickstart", "", "modules", "a/b"):
         with pytest.raises(NotFound):
             default_library().get(name)
@@ -83,7 +83,7 @@ def test_shipped_templates_cannot_be_taken_over(write: Callable[..., Path], tmp_
     ]
     library = DirectoryLibrary(places)
     assert library.get("quickstart").builtin
-    assert [item.name for item in library.list()] == ["quickstart"]
+    assert [item.name for item in library.list()] == ["project", "quickstart"]
 
 
 def test_front_matter(tmp_path: Path) -> None:

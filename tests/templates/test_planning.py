@@ -240,7 +240,7 @@ data "external" "e" {
   program = ["sh"]
 }
 module "m" {
-  source = "registry.coder.com/coder/claude-code/coder"
+  source = "registry.coder.com/coder/goose/coder"
 }
 resource "null_resource" "n" {
   provisioner "local-exec" {

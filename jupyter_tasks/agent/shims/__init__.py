@@ -35,8 +35,9 @@ def _offline(arguments: list[str]) -> int:
     return int(main(arguments))
 
 
-def install(directory: str) -> None:
-    """Write the launchers into ``directory``; each runs this very interpreter and these very files."""
+def install(directory: str, early: str = "") -> None:
+    """Write the launchers into ``directory``; each runs this very interpreter and these very files. ``early`` is the
+    pipe that ``agentapi`` announces itself on before that (``agent.early``)."""
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     package = __name__.rpartition(".")[0]
     for _ in package.split("."):
@@ -44,7 +45,8 @@ def install(directory: str) -> None:
     code = f"import sys; sys.path.insert(0, {place!r}); from {package}.__main__ import main; main()"
     for name, shim in LAUNCHERS.items():
         path = os.path.join(directory, name)
-        script = f'#!/bin/sh\nexec {_quote(sys.executable)} -I -S -c {_quote(code)} {shim} "$@"\n'
+        hint = f"[ -p {_quote(early)} ] && echo $$ 1<>{_quote(early)}\n" if early and shim == "agentapi" else ""
+        script = f'#!/bin/sh\n{hint}exec {_quote(sys.executable)} -I -S -c {_quote(code)} {shim} "$@"\n'
         with open(path + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(script)
         os.chmod(path + ".new", 0o700)

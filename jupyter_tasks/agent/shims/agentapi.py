@@ -162,26 +162,32 @@ def piped_prompt() -> str:
     return collected.decode("utf-8", "replace").strip(" \t\n\r\f\v")
 
 
-def _serve(options: dict[str, Any], command: list[str]) -> int:
-    _check_pid_file(options["pid-file"])
-    control = Control()
-    answer = control.request(
-        "agentapi.register",
-        argv=command,
-        env={key: value for key, value in os.environ.items() if key != "TERM"},
-        cwd=os.getcwd(),
-        type=options["type"],
-        port=options["port"],
-        term_width=options["term-width"],
-        term_height=options["term-height"],
-        initial_prompt=options["initial-prompt"].strip(" \t\n\r\f\v") or piped_prompt(),
-        transport="acp" if options["experimental-acp"] else "pty",
-        options={
+def registration(options: dict[str, Any], command: list[str], environ: dict[str, str], place: str) -> dict[str, Any]:
+    """What is asked of the workspace agent."""
+    return {
+        "argv": command,
+        "env": {key: value for key, value in environ.items() if key != "TERM"},
+        "cwd": place,
+        "type": options["type"],
+        "port": options["port"],
+        "term_width": options["term-width"],
+        "term_height": options["term-height"],
+        "initial_prompt": options["initial-prompt"].strip(" \t\n\r\f\v"),
+        "transport": "acp" if options["experimental-acp"] else "pty",
+        "options": {
             name.replace("-", "_"): str(options[name])
             for name in ("chat-base-path", "allowed-hosts", "allowed-origins", "state-file")
             if options[name]
         },
-    )
+    }
+
+
+def _serve(options: dict[str, Any], command: list[str]) -> int:
+    _check_pid_file(options["pid-file"])
+    control = Control()
+    asked = registration(options, command, dict(os.environ), os.getcwd())
+    asked["initial_prompt"] = asked["initial_prompt"] or piped_prompt()
+    answer = control.request("agentapi.register", pid=os.getpid(), **asked)
     sys.stdout.write(f"Starting server on port {answer['port']}\n")
     sys.stdout.flush()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,7 +1,7 @@
 """``coder``: the subcommands of Coder's CLI that scripts inside a workspace call.
 
-Owns the command line. ``stat``, ``exp mcp server``, ``exp sync`` and ``exp task report``; anything else is refused by
-name, so that a module which needs more says so in its log.
+Owns the command line. ``stat``, ``exp mcp server``, ``exp mcp configure``, ``exp sync`` and ``exp task report``;
+anything else is refused by name, so that a module which needs more says so in its log.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from .control import Control
 USAGE = """usage:
   coder stat cpu|mem|disk [--host] [--path DIR] [-o json]
   coder exp mcp server
+  coder exp mcp configure claude-code|claude-desktop|cursor [DIRECTORY]
   coder exp sync want UNIT NEEDED…  |  start UNIT  |  complete UNIT  |  status UNIT
   coder exp task report --state working|idle|complete|failure --summary TEXT [--link URL]
 """
@@ -27,6 +28,10 @@ def main(arguments: list[str]) -> int:
         return stat(arguments[1:])
     if arguments[:3] == ["exp", "mcp", "server"]:
         return _mcp(arguments[3:])
+    if arguments[:3] == ["exp", "mcp", "configure"]:
+        from .mcp_configure import main as configure
+
+        return configure(arguments[3:])
     if arguments[:2] == ["exp", "sync"] and len(arguments) > 2:
         return _sync(arguments[2], arguments[3:])
     if arguments[:3] == ["exp", "task", "report"]:
