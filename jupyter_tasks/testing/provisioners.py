@@ -12,7 +12,6 @@ workspaces are started, and programs run in them over the link.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import socket
@@ -344,7 +343,7 @@ async def fills_once(bench: ProvisionerBench) -> None:
 async def shows_read_only(bench: ProvisionerBench) -> None:
     """``mounts`` are seen at their own paths, also one below another, never written, and again after a resume."""
     with tempfile.TemporaryDirectory(prefix="jt-shown-") as name:
-        shown = Path(os.path.realpath(name))
+        shown = Path(name)
         (shown / "in" / "side").mkdir(parents=True)
         (shown / "data.csv").write_text("1,2\n")
         mounts = [Mount(source=each, target=each) for each in (shown / "in", shown)]
