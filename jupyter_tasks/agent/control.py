@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .environment import Environment
     from .events import EventLog
+    from .loop import Loop
     from .server import Connection
     from .services import Services
     from .terminals import Terminals
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PROMPT_LIMIT = 120 * 1024
 UNITS = 256
 _HANG_UP_GRACE = 5.0
+_EARLY_LIMIT = 20.0
 
 
 class Registrations:
@@ -34,6 +36,7 @@ class Registrations:
         self._services = services
         self._events = events
         self._terminal: Terminal | None = None
+        self._early = 0  # the process whose agent was started before it asked
         self.current: dict[str, Any] | None = None
 
     def register(self, connection: Connection, request: dict[str, Any]) -> None:
@@ -42,6 +45,31 @@ class Registrations:
         Answers ``{terminal, port}``; a JSON line ``{"exit": n}`` follows when it ends. The shim may send lines
         ``{"signal": NAME}``; when the shim is gone, the terminal is hung up.
         """
+        pid = number(request, "pid", 0, 1 << 31, 0)
+        if pid and pid == self._early and self._terminal is not None:
+            terminal, self._early = self._terminal, 0
+        else:
+            terminal = self._begin(request)
+        connection.answer({"terminal": terminal.id, "port": self._services.get("agentapi").port})
+        self._attend(connection, terminal)
+
+    def begin_early(self, loop: Loop, pid: int, request: dict[str, Any]) -> None:
+        """Start the agent that the process ``pid`` is about to register; hung up where it never does.
+
+        Raises: Refused.
+        """
+        self._begin(request)
+        self._early = pid
+
+        def look() -> None:
+            if self._early == pid and self._terminal is not None:
+                self._early = 0
+                self._terminal.kill("HUP")
+                self._services.get("agentapi").unlisten()
+
+        loop.later(_EARLY_LIMIT, look)
+
+    def _begin(self, request: dict[str, Any]) -> Terminal:
         if self._terminal is not None and not self._terminal.closed:
             raise Refused("conflict", "an agent is running in this workspace already")
         argv = texts(request, "argv")
@@ -74,8 +102,7 @@ class Registrations:
             "options": _options(request),
         }
         self._events.add("agentapi", **self.current)
-        connection.answer({"terminal": terminal.id, "port": port})
-        self._attend(connection, terminal)
+        return terminal
 
     def _open(self, terminal_id: str, argv: list[str], env: dict[str, str], cwd: str, cols: int, rows: int) -> Terminal:
         """The agent on a terminal; where it cannot be started, the reason on one, as a shell would say it.
@@ -118,6 +145,9 @@ class Registrations:
         stream.on_data = received
         stream.on_eof = stream.close
         stream.on_close = gone
+        if terminal.closed:  # it was started early, and has ended
+            ended(terminal)
+            return
         terminal.on_close.append(ended)
         stream.resume()
         received(connection.take_rest())

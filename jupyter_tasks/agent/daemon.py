@@ -13,6 +13,7 @@ import sys
 from . import control
 from .apps import Apps
 from .archive import Archives
+from .early import PIPE, Hints
 from .environment import Environment
 from .events import EventLog, now
 from .loop import Loop
@@ -71,7 +72,9 @@ class Agent:
         from .operations import control_operations, link_operations
         from .shims import install
 
-        install(self.environment.shims)
+        pipe = os.path.join(self.environment.state, PIPE)
+        Hints(self.loop, pipe, lambda pid, request: self.registrations.begin_early(self.loop, pid, request))
+        install(self.environment.shims, pipe)
         self._servers.append(Server(self.loop, self.environment.control, None, control_operations(self)))
         self._servers.append(Server(self.loop, socket_path, token, link_operations(self)))
         for number in (signal.SIGTERM, signal.SIGINT):
