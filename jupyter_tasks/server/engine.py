@@ -30,7 +30,10 @@ from jupyter_tasks._version import __version__
 from jupyter_tasks.clock import Clock, SystemClock
 from jupyter_tasks.config import TasksEngine, load_config
 from jupyter_tasks.errors import EngineUnavailable, TasksError
+from jupyter_tasks.metering.credentials import Credentials
 from jupyter_tasks.metering.entitlements import Entitlements
+from jupyter_tasks.metering.gateway import Gateway
+from jupyter_tasks.metering.task_tokens import TaskTokens
 from jupyter_tasks.server.activity import Activity
 from jupyter_tasks.server.app import make_app
 from jupyter_tasks.server.listening import EngineServer
@@ -38,6 +41,7 @@ from jupyter_tasks.server.preview_origin import PreviewOrigin
 from jupyter_tasks.store.build_rows import tasks_with_work
 from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.journal import Change, Journal
+from jupyter_tasks.store.llm_rows import LlmCall, add_llm_call
 from jupyter_tasks.store.task_rows import live_tasks
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.creation import Creation
@@ -130,14 +134,24 @@ class Engine:
 
     def _house(self, journal: Journal) -> House:
         state = places.state_dir()
-        return House(
+        credentials = Credentials(state / "keys.json", os.environ, clock=self.clock)
+
+        async def record(call: LlmCall) -> None:
+            await house.change(call.task_id, lambda change: add_llm_call(change.connection, call))
+
+        house = House(
             journal=journal,
             clock=self.clock,
             slots=Slots(self.settings.max_active),
             provisioners=self._provisioners(state),
             capabilities=Capabilities(self.clock),
+            credentials=credentials,
+            gateway=Gateway(credentials, record, self.clock, config=self._config),
+            task_tokens=TaskTokens(state / "task-tokens.secret"),
+            applies=state / "applies",
             review_of=lambda workspace_id: Review(state / "reviews" / f"{workspace_id}.git", self.clock),
         )
+        return house
 
     def _provisioners(self, state: Path) -> dict[str, Provisioner]:
         made: dict[str, Provisioner] = {}
@@ -160,6 +174,7 @@ class Engine:
             default_template=self.settings.default_template,
             allow_unisolated=lambda plan, template_id: may_run_unisolated(library, template_id, plan.parameters),
             planning=anyio.CapacityLimiter(2),
+            surveying=anyio.CapacityLimiter(2),
             namer=namer_from(os.environ),
         )
 

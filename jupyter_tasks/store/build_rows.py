@@ -50,6 +50,8 @@ class Runtime:
     reason: str | None = None
     agent_exited: bool = False
     changed_files: int | None = None
+    unapplied: int | None = None
+    """How many of them were not applied as they are now."""
     watched: int = 0
     """Last event of the workspace agent that has been taken in (of this agent's own run, ``boot_id``)."""
     boot_id: str = ""

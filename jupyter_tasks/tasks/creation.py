@@ -20,8 +20,10 @@ from jupyter_tasks.errors import InvalidInput, NotFound
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.task_rows import Asker, TaskRow, by_idempotency_key, insert_task
 from jupyter_tasks.tasks import naming
+from jupyter_tasks.tasks.belongings import Belongings, brings_files, look, refuse_project, told
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
+from jupyter_tasks.tasks.machine import machine_variables
 from jupyter_tasks.tasks.owner import Owner
 from jupyter_tasks.tasks.requests import Admit, new_start
 from jupyter_tasks.templates.library import Library, Template
@@ -45,6 +47,7 @@ class Creation:
     default_template: str
     allow_unisolated: Callable[[WorkspacePlan, str], bool]
     planning: anyio.CapacityLimiter
+    surveying: anyio.CapacityLimiter
     namer: naming.Namer | None = None
 
     async def create(self, request: models.CreateTaskRequest) -> str:
@@ -62,6 +65,13 @@ class Creation:
         row = self._row(request, template, name, display_name, prompt)
         build_id = str(uuid4())
         planned = await self.plan_start(row, template, build_id)
+        if brings_files(planned):
+            refuse_project(template.name, request)
+        else:
+            found = await self.belongings(request)
+            row = replace(row, project=await anyio.to_thread.run_sync(found.to_json, limiter=self.surveying))
+            if found.survey.subdirectory:  # the template may want to know
+                planned = await self.plan_start(row, template, build_id)
         await self.check(row, planned, build_id=build_id)
 
         def transaction(change: Change) -> str:
@@ -71,8 +81,26 @@ class Creation:
 
         return await self.house.change(row.id, transaction)
 
-    async def plan_start(self, row: TaskRow, template: Template, build_id: str) -> WorkspacePlan:
-        """The plan of this start build of this task."""
+    async def belongings(self, ask: models.ProjectRequest) -> Belongings:
+        """What of the user's goes in. Raises: InvalidInput, ProgramMissing, WorkspaceFailed."""
+        decide = partial(look, ask, clock=self.house.clock, home=Path.home())
+        return await anyio.to_thread.run_sync(decide, limiter=self.surveying)
+
+    async def plan_start(
+        self, row: TaskRow, template: Template, build_id: str, before: WorkspacePlan | None = None
+    ) -> WorkspacePlan:
+        """The plan of this start build of this task. What was chosen ``before`` stays chosen."""
+        path, directory = row.asker.path or "", told(row.project)
+        variables = await anyio.to_thread.run_sync(
+            partial(
+                machine_variables,
+                template,
+                path,
+                directory.subdirectory if directory is not None else "",
+                wanted=row.parameters.get("agent"),
+            ),
+            limiter=self.planning,
+        )
         inputs = PlanInputs(
             workspace_id=row.workspace_id,
             workspace_name=row.name,
@@ -81,10 +109,13 @@ class Creation:
             task_id=row.id,
             prompt=row.prompt,
             parameters=row.parameters,
+            previous_parameters={} if before is None else {each.name: each.value for each in before.parameters},
+            variables=variables,
             preset=row.preset,
             template_id=template.id,
             template_name=template.name,
             template_version=template.version_name,
+            task_token=self.house.task_tokens.token(build_id),
         )
         planned = await anyio.to_thread.run_sync(
             partial(plan, template.tree, inputs, template_version_id=template.version_id), limiter=self.planning
@@ -99,7 +130,11 @@ class Creation:
         return planned
 
     async def check(self, row: TaskRow, planned: WorkspacePlan, *, build_id: str) -> None:
-        """Whether this machine can run that plan. Raises: SandboxUnavailable, ProgramMissing, InvalidInput."""
+        """Whether this machine can run that plan, and the engine has the keys for it.
+
+        Raises: SandboxUnavailable, ProgramMissing, InvalidInput ("key_missing").
+        """
+        self.house.credentials.require(planned.providers)
         provisioner = self.house.provisioners.get(planned.kind)
         if provisioner is None:
             raise InvalidInput(

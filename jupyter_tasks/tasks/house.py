@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_tasks.clock import Clock
+from jupyter_tasks.metering.credentials import Credentials
+from jupyter_tasks.metering.gateway import Gateway
+from jupyter_tasks.metering.task_tokens import TaskTokens
 from jupyter_tasks.store.journal import Change, Journal
 from jupyter_tasks.store.log_rows import add_build_log
 from jupyter_tasks.tasks.bundle import bundle_of
@@ -37,6 +41,11 @@ class House:
     provisioners: Mapping[str, Provisioner]
     capabilities: Capabilities
     review_of: Callable[[str], Review]
+    applies: Path
+    """Where what was there before an apply is kept."""
+    credentials: Credentials
+    task_tokens: TaskTokens
+    gateway: Gateway
     ready_timeout: float = 30.0
     stop_grace: float = 10.0
     _shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from jupyter_tasks.store.build_rows import fail_started, set_runtime, set_stage
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.log_rows import set_snapshot
 from jupyter_tasks.store.talk_rows import AppStatusRow, add_app_status
+from jupyter_tasks.tasks.applying import know_unapplied
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.requests import workspace_lost
@@ -284,12 +285,9 @@ class LiveWorkspace:
         while tree is not None:
             await talk.rest()
             try:
-                changed = await self._house.review_of(workspace_id).changed_files(tree)
+                await know_unapplied(self._house, self._bundle, tree)
             except TasksError as error:
                 _log.info("task %s: changes: %s", self._task_id, error)
-                continue
-            if changed != self._runtime.changed_files:
-                await self._know(changed_files=changed)
 
     # ------------------------------------------------------------ what the workspace asks
 

@@ -25,12 +25,24 @@ __all__ = ["new_start", "request_delete", "request_start", "request_stop", "work
 Admit = Callable[[Change], None]
 """Raises LimitReached when no further build may be started (``metering.entitlements``)."""
 
+_NOTHING = Runtime()
+"""What the files of a workspace are like is known from the build before, until somebody looks again."""
 
-def new_start(change: Change, task_id: str, plan: WorkspacePlan, reason: str, admit: Admit, build_id: str) -> BuildRow:
+
+def new_start(
+    change: Change,
+    task_id: str,
+    plan: WorkspacePlan,
+    reason: str,
+    admit: Admit,
+    build_id: str,
+    *,
+    before: Runtime = _NOTHING,
+) -> BuildRow:
     """Accept a start build: from this moment it counts, also if it fails later. ``build_id`` is the one it was planned
     for."""
     admit(change)
-    build = _insert(change, task_id, "start", reason, plan_to_json(plan), build_id=build_id)
+    build = _insert(change, task_id, "start", reason, plan_to_json(plan), build_id=build_id, before=before)
     record_build(change.connection, build_id=build.id, task_id=task_id, created_at=change.now)
     return build
 
@@ -60,7 +72,7 @@ def request_start(
             hint="Only a paused task, one in error, or one whose agent does not run can be resumed.",
             retryable=False,
         )
-    return new_start(change, bundle.task.id, plan, "task_resume", admit, build_id)
+    return new_start(change, bundle.task.id, plan, "task_resume", admit, build_id, before=bundle.build.runtime)
 
 
 def request_stop(change: Change, bundle: TaskBundle, reason: str = "task_manual_pause") -> BuildRow:
@@ -68,7 +80,7 @@ def request_stop(change: Change, bundle: TaskBundle, reason: str = "task_manual_
     if bundle.build.transition == "stop" and (bundle.build.unfinished or bundle.build.status == "succeeded"):
         return bundle.build
     cancel_unfinished(change.connection, bundle.task.id, change.now)
-    return _insert(change, bundle.task.id, "stop", reason, bundle.build.plan)
+    return _insert(change, bundle.task.id, "stop", reason, bundle.build.plan, before=bundle.build.runtime)
 
 
 def request_delete(change: Change, bundle: TaskBundle) -> BuildRow:
@@ -80,7 +92,9 @@ def request_delete(change: Change, bundle: TaskBundle) -> BuildRow:
 
 def workspace_lost(change: Change, bundle: TaskBundle, reason: str) -> BuildRow:
     """The processes are gone and nobody asked for it (a reboot): the task is paused, and says why."""
-    return _insert(change, bundle.task.id, "stop", "task_auto_pause", bundle.build.plan, lost=reason)
+    return _insert(
+        change, bundle.task.id, "stop", "task_auto_pause", bundle.build.plan, lost=reason, before=bundle.build.runtime
+    )
 
 
 def _insert(
@@ -92,6 +106,7 @@ def _insert(
     *,
     lost: str | None = None,
     build_id: str = "",
+    before: Runtime = _NOTHING,
 ) -> BuildRow:
     build = BuildRow(
         id=build_id or str(uuid4()),
@@ -102,7 +117,7 @@ def _insert(
         status="pending" if lost is None else "succeeded",
         created_at=change.now,
         plan=plan,
-        runtime=Runtime(reason=lost),
+        runtime=Runtime(reason=lost, changed_files=before.changed_files, unapplied=before.unapplied),
         finished_at=None if lost is None else change.now,
     )
     insert_build(change.connection, build)

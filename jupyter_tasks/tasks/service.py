@@ -27,26 +27,25 @@ from jupyter_tasks.tasks import logs, search, views
 from jupyter_tasks.tasks.api import Subscription, TerminalStream
 from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of, bundles, found_bundle
 from jupyter_tasks.tasks.creation import Creation
-from jupyter_tasks.tasks.live import LiveWorkspace
+from jupyter_tasks.tasks.machine import machine_variables
 from jupyter_tasks.tasks.previews import Capability
 from jupyter_tasks.tasks.requests import request_delete, request_start, request_stop
+from jupyter_tasks.tasks.service_keys import KeyService
+from jupyter_tasks.tasks.service_review import ReviewService
 from jupyter_tasks.tasks.session import Sessions
 from jupyter_tasks.templates.planning import template_invalid
-from jupyter_tasks.workspaces.builds import project_dir
 
 __all__ = ["TaskService"]
 
 MOST_INPUT = 1 << 20
 
 
-class TaskService:
+class TaskService(KeyService, ReviewService):
     """The service of one user's engine."""
 
     def __init__(self, creation: Creation, sessions: Sessions, entitlements: Entitlements) -> None:
+        super().__init__(creation.house, creation.owner, sessions)
         self._creation = creation
-        self._house = creation.house
-        self._owner = creation.owner
-        self._sessions = sessions
         self._entitlements = entitlements
 
     # ------------------------------------------------------------ reading
@@ -88,14 +87,6 @@ class TaskService:
         rows = await self._house.journal.read(lambda connection: builds_of(connection, bundle.task.id))
         return [views.build(bundle.task, row) for row in rows]
 
-    async def diff(self, user: str, task: str) -> models.DiffResponse:
-        """What the agent changed since the workspace began. Raises: Conflict where there is no workspace yet."""
-        bundle = await self._bundle(user, task)
-        tree = project_dir(self._house.provisioners[bundle.plan.kind], bundle.task.workspace_id, bundle.plan)
-        if tree is None or not tree.is_dir():
-            raise Conflict(f'The task "{bundle.task.name}" has no files yet.', hint="Try again once it has started.")
-        return await self._house.review_of(bundle.task.workspace_id).diff(tree)
-
     async def usage(self) -> models.UsageResponse:
         """GET /usage."""
         figures = await self._house.journal.read(
@@ -109,13 +100,18 @@ class TaskService:
         found = await anyio.to_thread.run_sync(library.list, limiter=self._creation.planning)
         return models.TemplatesResponse(templates=[views.template(each, None) for each in found])
 
+    async def survey(self, request: models.ProjectRequest) -> models.ProjectInfo:
+        """POST /project: what would go into a workspace."""
+        found = await self._creation.belongings(request)
+        return await anyio.to_thread.run_sync(found.info, limiter=self._creation.surveying)
+
     async def template(self, name: str) -> models.Template:
         """GET /templates/{name}: with parameters and presets. Raises: TemplateInvalid, NotFound."""
         library = self._creation.library
 
         def load() -> models.Template:
             found = library.get(name)
-            analysis = library.analysis(found)
+            analysis = library.analysis(found, machine_variables(found, ""))
             if not analysis.valid:
                 wrong = [each for each in analysis.diagnostics if each.severity == "error"]
                 raise template_invalid(found.name, wrong)
@@ -176,6 +172,11 @@ class TaskService:
         if live is not None:
             live.talk.look()
 
+    async def answer(self, user: str, task: str, option: str) -> None:
+        """POST …/answer: one of the options that the agent offers."""
+        live = self._require_live(await self._bundle(user, task))
+        await live.talk.answer(option)
+
     async def interrupt(self, user: str, task: str) -> bool:
         """POST …/interrupt: stop the turn that runs."""
         live = self._require_live(await self._bundle(user, task))
@@ -201,7 +202,9 @@ class TaskService:
         """POST …/resume: from paused, from error, and where the agent has ended or a start script failed."""
         bundle = await self._bundle(user, task)
         build_id = str(uuid4())
-        planned = await self._creation.plan_start(bundle.task, await self._creation.template_of(bundle), build_id)
+        planned = await self._creation.plan_start(
+            bundle.task, await self._creation.template_of(bundle), build_id, bundle.plan
+        )
         await self._creation.check(bundle.task, planned, build_id=build_id)
 
         def work(change: Change) -> models.WorkspaceBuild:
@@ -248,6 +251,11 @@ class TaskService:
         )
         return word, answer
 
+    async def revoke_previews(self, user: str, task: str) -> None:
+        """DELETE …/preview."""
+        bundle = await self._bundle(user, task)
+        self._house.capabilities.revoke(bundle.task.id)
+
     def preview(self, capability: str) -> Capability | None:
         """What a capability leads to."""
         return self._house.capabilities.find(capability)
@@ -261,24 +269,6 @@ class TaskService:
         live = self._require_live(await self._bundle(user, task))
         async with live.talk.connect_api() as stream:
             yield stream
-
-    # ------------------------------------------------------------ finding
-
-    async def _bundle(self, user: str, task: str) -> TaskBundle:
-        self._owner.require(user)
-        return await self._house.journal.read(lambda connection: found_bundle(connection, self._owner.id, task))
-
-    def _require_live(self, bundle: TaskBundle) -> LiveWorkspace:
-        live = self._sessions.live(bundle.task.id)
-        if live is None:
-            status = views.status_of(bundle).value
-            raise Conflict(
-                f"Task is {status}.",
-                detail=f'The workspace of "{bundle.task.name}" does not run.',
-                hint="Resume the task first." if status in ("paused", "error") else "Try again once it is active.",
-                code="task_not_active",
-            )
-        return live
 
 
 class _Events:

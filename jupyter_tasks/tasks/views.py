@@ -18,6 +18,7 @@ from jupyter_tasks.store.build_rows import BuildRow
 from jupyter_tasks.store.talk_rows import ConversationRow, MessageRow
 from jupyter_tasks.store.task_rows import TaskRow
 from jupyter_tasks.tasks import status as rules
+from jupyter_tasks.tasks.belongings import told
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.owner import ORGANIZATION_ID
 from jupyter_tasks.templates.analysis import Analysis
@@ -65,7 +66,7 @@ def facts_of(bundle: TaskBundle) -> rules.Facts:
             of_newest_build=said.build_id == build.id,
         ),
         attention=bundle.talk is not None and bundle.talk.attention is not None,
-        changed_files=runtime.changed_files,
+        changed_files=runtime.changed_files if runtime.unapplied is None else runtime.unapplied,
         exited=said is not None and said.source == "exit",
     )
 
@@ -157,6 +158,8 @@ def task(bundle: TaskBundle, waiting: Mapping[str, int], *, last_event_id: int) 
         apps=[_app(bundle, app) for agent in bundle.plan.agents for app in agent.apps],
         parameters={each.name: each.value for each in bundle.plan.parameters},
         preset=row.preset,
+        project=told(row.project),
+        unapplied=runtime.unapplied,
         last_event_id=last_event_id,
     )
 
