@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_tasks import models
 from jupyter_tasks.errors import NotFound, TasksError
 from jupyter_tasks.notebook import render
+from jupyter_tasks.notebook.handle_daily import DailyWork
 from jupyter_tasks.notebook.handle_session import Session, session
 from jupyter_tasks.notebook.render_views import Diff, Logs, Messages
 
@@ -53,7 +54,7 @@ class Preview:
         return f"<Preview of app {self.app!r} of task {self._task!r}: .open() shows it, .url is its (secret) address>"
 
 
-class TaskHandle:
+class TaskHandle(DailyWork):
     """A task.
 
     Args:
@@ -159,8 +160,13 @@ class TaskHandle:
         self._session.client.resume(self.id)
         return self
 
-    def delete(self) -> None:
-        """Delete the task and its workspace; the latter goes on in the background."""
+    def delete(self, *, force: bool = False) -> None:
+        """Delete the task and its workspace; the latter goes on in the background.
+
+        Raises: Conflict while changes of it were not applied, unless ``force``.
+        """
+        if not force:
+            self._keep_unapplied()
         self._session.client.delete(self.id)
         self._deleted = True
 

@@ -188,7 +188,19 @@ def _request(asked: Parsed, prompt: str) -> models.CreateTaskRequest:
         python_env=sys.prefix,
         path=os.environ.get("PATH"),
         directory=_directory(),
+        project=_place(asked.one("project"), but="none"),
+        files=asked.options.get("files", []),
+        mounts=[str(_place(mount)) for mount in asked.options.get("mount", [])],
+        carry=[] if asked.on("no-carry") else None,
+        large=asked.on("large"),
     )
+
+
+def _place(given: str | None, *, but: str | None = None) -> str | None:
+    """A directory as the engine has to hear it, from the root on; ``but`` is a word and no directory."""
+    if given is None or given == but:
+        return given
+    return os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111 - links stay as the user named them
 
 
 def _directory() -> str | None:

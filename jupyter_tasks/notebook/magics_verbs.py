@@ -6,12 +6,14 @@ Owns what a verb takes and gives. Names are those of the shell (``jupyter tasks`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from jupyter_tasks.errors import InvalidInput
+from jupyter_tasks.notebook.amounts import count
+from jupyter_tasks.notebook.magics_arguments import Verb, agreed, names, one
+from jupyter_tasks.notebook.magics_daily import DAILY_VERBS
 from jupyter_tasks.notebook.magics_options import Option, Parsed, help_of, near, parse
 
 if TYPE_CHECKING:
@@ -19,21 +21,9 @@ if TYPE_CHECKING:
     from jupyter_tasks.notebook.magics import TaskMagics
     from jupyter_tasks.notebook.render_views import Diff, Logs, Messages, Table, Templates, Usage
 
-__all__ = ["VERBS", "Verb", "run"]
+__all__ = ["VERBS", "run"]
 
 _HELP = Option(names=("-h", "--help"), help="show this")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verb:
-    """One verb: ``takes`` is how its arguments read, ``run`` what it does with them."""
-
-    name: str
-    takes: str
-    about: str
-    run: Callable[[TaskMagics, Parsed], object]
-    options: tuple[Option, ...] = ()
-    aliases: tuple[str, ...] = ()
 
 
 def run(magics: TaskMagics, line: str, cell: str | None) -> object:
@@ -70,20 +60,6 @@ def _overview() -> str:
     return f"%tasks VERB [options] …\n\n{rows}\n\n{last}"
 
 
-# ---------------------------------------------------------------- arguments
-
-
-def _names(asked: Parsed) -> list[str]:
-    return asked.rest.split()
-
-
-def _one(magics: TaskMagics, asked: Parsed) -> TaskHandle:
-    names = _names(asked)
-    if len(names) > 1:
-        raise InvalidInput(f"One task at a time: {' '.join(names[:5])!r} are {len(names)}.")
-    return magics.handle(names[0] if names else None)
-
-
 # ---------------------------------------------------------------- verbs
 
 
@@ -99,20 +75,20 @@ def _list(magics: TaskMagics, asked: Parsed) -> Table:
 def _status(magics: TaskMagics, asked: Parsed) -> Table:
     from jupyter_tasks.notebook.render_views import Table
 
-    names: list[str] | list[None] = _names(asked) or [None]
-    return Table([magics.handle(name).snapshot for name in names], _now())
+    wanted: list[str] | list[None] = names(asked) or [None]
+    return Table([magics.handle(name).snapshot for name in wanted], _now())
 
 
 def _show(magics: TaskMagics, asked: Parsed) -> TaskHandle:
-    return _one(magics, asked)
+    return one(magics, asked)
 
 
 def _messages(magics: TaskMagics, asked: Parsed) -> Messages:
-    return _one(magics, asked).messages()
+    return one(magics, asked).messages()
 
 
 def _logs(magics: TaskMagics, asked: Parsed) -> Logs:
-    return _one(magics, asked).logs(asked.one("kind") or "chat")
+    return one(magics, asked).logs(asked.one("kind") or "chat")
 
 
 def _send(magics: TaskMagics, asked: Parsed) -> None:
@@ -125,12 +101,12 @@ def _send(magics: TaskMagics, asked: Parsed) -> None:
 
 
 def _interrupt(magics: TaskMagics, asked: Parsed) -> None:
-    handle = _one(magics, asked)
+    handle = one(magics, asked)
     print(f"Interrupted {handle.name}." if handle.interrupt() else f"{handle.name} was not working.")
 
 
 def _diff(magics: TaskMagics, asked: Parsed) -> Diff:
-    return _one(magics, asked).diff()
+    return one(magics, asked).diff()
 
 
 def _wait(magics: TaskMagics, asked: Parsed) -> TaskHandle:
@@ -139,44 +115,39 @@ def _wait(magics: TaskMagics, asked: Parsed) -> TaskHandle:
         seconds = float(timeout) if timeout is not None else None
     except ValueError:
         raise InvalidInput(f"--timeout {timeout!r} is not a number of seconds.", code="bad_option") from None
-    return _one(magics, asked).wait(seconds)
+    return one(magics, asked).wait(seconds)
 
 
 def _open(magics: TaskMagics, asked: Parsed) -> Preview:
-    preview = _one(magics, asked).preview(asked.one("app"))
+    preview = one(magics, asked).preview(asked.one("app"))
     preview.open()
     return preview
 
 
 def _pause(magics: TaskMagics, asked: Parsed) -> None:
-    print(f"The {_one(magics, asked).pause().name} task is being paused.")
+    print(f"The {one(magics, asked).pause().name} task is being paused.")
 
 
 def _resume(magics: TaskMagics, asked: Parsed) -> None:
-    print(f"The {_one(magics, asked).resume().name} task is resuming.")
+    print(f"The {one(magics, asked).resume().name} task is resuming.")
 
 
 def _delete(magics: TaskMagics, asked: Parsed) -> None:
-    names = _names(asked)
-    if not names:
+    wanted = names(asked)
+    if not wanted:
         raise InvalidInput("Which task should be deleted?", hint="%tasks delete TASK …")
-    handles = [magics.handle(name) for name in names]
-    listed = ", ".join(handle.name for handle in handles)
-    if not asked.on("yes") and not _agreed(magics, f"Delete these tasks: {listed}?"):
+    handles = [magics.handle(name) for name in wanted]
+    listed = ", ".join(handle.name + _left(handle.snapshot.unapplied) for handle in handles)
+    if not asked.on("yes") and not agreed(magics, f"Delete these tasks: {listed}?"):
         print("Nothing was deleted.")
         return
     for handle in handles:
-        handle.delete()
+        handle.delete(force=True)
         print(f"Deleted task {handle.name}.")
 
 
-def _agreed(magics: TaskMagics, question: str) -> bool:
-    from IPython.core.error import StdinNotImplementedError
-
-    try:
-        return bool(magics.host.ask_yes_no(question + " [y/N]", default="n"))
-    except (StdinNotImplementedError, EOFError):
-        raise InvalidInput("Nobody can be asked here.", hint="Add -y to delete without a question.") from None
+def _left(unapplied: int | None) -> str:
+    return f" ({count(unapplied, 'changed file')} not applied)" if unapplied else ""
 
 
 def _usage(magics: TaskMagics, _: Parsed) -> Usage:
@@ -241,6 +212,7 @@ VERBS: Sequence[Verb] = (
         options=(Option(names=("-y", "--yes"), help="do not ask"),),
         aliases=("rm",),
     ),
+    *DAILY_VERBS,
     Verb(name="usage", takes="", about="Agent Workspace Builds of this period", run=_usage),
     Verb(name="templates", takes="", about="templates to make tasks from", run=_templates),
 )

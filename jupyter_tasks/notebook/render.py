@@ -11,6 +11,8 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING
 
+from jupyter_tasks.notebook.amounts import money, tokens
+
 if TYPE_CHECKING:
     from jupyter_tasks import models
 
@@ -18,8 +20,6 @@ __all__ = [
     "COLORS",
     "ago",
     "clean",
-    "diff_html",
-    "diff_text",
     "grid_html",
     "grid_text",
     "logs_text",
@@ -46,7 +46,6 @@ COLORS: Mapping[str, str] = {
 
 _KEPT = "\t\n\u200d"  # the joiner of composed emoji
 _BOX = "border:1px solid #9e9e9e;border-radius:6px;padding:8px 12px;max-width:48em;font-family:sans-serif"
-_LONGEST_PATCH = 200_000  # characters of a patch shown in one output
 
 
 def clean(text: str) -> str:
@@ -180,34 +179,7 @@ def usage_text(usage: models.UsageResponse) -> str:
         lines[0] += f" Limit: {usage.limit:,} ({usage.enforcement})."
     if usage.max_active:
         lines.append(f"Active tasks: {usage.active} of {usage.max_active}.")
+    spent = [part for part in (tokens(usage.tokens), money(usage.cost)) if part]
+    if spent:
+        lines.append(f"Tokens: {' · '.join(spent)}.")
     return "\n".join([*lines, *(clean(w) for w in usage.warnings)])
-
-
-# ---------------------------------------------------------------- diff
-
-
-def diff_text(diff: models.DiffResponse) -> str:
-    """Files with their counts, then the patch."""
-    lines = [stat_words(len(diff.files), diff.additions, diff.deletions)]
-    for file in diff.files:
-        counts = "binary" if file.binary else f"+{file.additions or 0} \u2212{file.deletions or 0}"
-        name = f"{file.old_path} → {file.path}" if file.old_path and file.old_path != file.path else file.path
-        lines.append(f"  {file.status:<12} {clean(name)}  {counts}")
-    patch = clean(diff.patch[:_LONGEST_PATCH])
-    cut = ["[the patch is longer than what is shown]"] if diff.truncated or len(diff.patch) > _LONGEST_PATCH else []
-    return "\n".join([*lines, *([patch.rstrip("\n")] if patch else []), *cut])
-
-
-def diff_html(diff: models.DiffResponse) -> str:
-    """The same with coloured lines, escaped; the colours are tints that suit light and dark."""
-    tints = {"+": "rgba(46,160,67,.18)", "-": "rgba(248,81,73,.18)", "@": "rgba(56,139,253,.15)"}
-    stat, *lines = diff_text(diff).split("\n")
-    out, in_patch = [], False
-    for line in lines:
-        in_patch = in_patch or line.startswith("diff --git ")
-        plain = not in_patch or line.startswith(("+++ ", "--- "))
-        tint = "" if plain else tints.get(line[:1], "")
-        style = f' style="background:{tint};display:block"' if tint else ' style="display:block"'
-        out.append(f"<span{style}>{escape(line) or ' '}</span>")
-    body = f'<pre style="overflow:auto;max-height:32em;line-height:1.4">{"".join(out)}</pre>' if out else ""
-    return f"<div><strong>{escape(stat)}</strong>{body}</div>"

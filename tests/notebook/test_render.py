@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_tasks import models
-from jupyter_tasks.notebook import render
+from jupyter_tasks.notebook import render, render_changes
 from jupyter_tasks.notebook.render_views import Diff, Logs, Messages, Table, Usage
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -54,7 +54,7 @@ def test_nothing_foreign_becomes_an_element_or_a_control(text: str) -> None:
     task, diff = _task(text), _diff(text)
     shown = [
         render.task_html(task, stat=text),
-        render.diff_html(diff),
+        render_changes.diff_html(diff),
         render.grid_html(Table.head, [render.task_row(task, NOW)]),
     ]
     for html in shown:
@@ -63,7 +63,7 @@ def test_nothing_foreign_becomes_an_element_or_a_control(text: str) -> None:
         assert found.attributes <= {"style", "scope", "aria-hidden"}
     plain = [
         render.task_text(task).replace(task.name, ""),
-        render.diff_text(diff),
+        render_changes.diff_text(diff),
         "".join(render.task_row(task, NOW)[3:]),
         render.messages_text([models.Message(id=0, role="agent", time=NOW, parts=[models.TextPart(text=text)])]),
     ]
