@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from fnmatch import translate
 
-__all__ = ["Peek", "in_secret_directory", "likely_secret"]
+__all__ = ["Peek", "in_secret_directory", "likely_secret", "names_secret"]
 
 Peek = Callable[[], bytes]
 """Reads the first 64 KiB of the file that is asked about. Raises: OSError."""
@@ -77,4 +77,4 @@ def _tells(telling: re.Pattern[bytes], peek: Peek) -> bool:
 def names_secret(glob: str) -> bool:
     """Whether a glob means secrets by its own words (".env", "certs/*.pem") and does not just cover them ("*")."""
     literal = re.sub(rb"\[[^]]*\]|[*?]+", b"x", os.fsencode(glob).strip(b"/"))
-    return likely_secret(literal)
+    return likely_secret(literal) or in_secret_directory(literal)
