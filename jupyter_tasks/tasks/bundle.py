@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from jupyter_tasks.errors import NotFound
 from jupyter_tasks.store.build_rows import BuildRow, latest_build, latest_builds
+from jupyter_tasks.store.llm_rows import LlmTotals, totals_of_all
 from jupyter_tasks.store.talk_rows import (
     AppStatusRow,
     ConversationRow,
@@ -60,13 +61,14 @@ _plans = _Plans()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBundle:
     """One task with its newest build (stop and delete builds carry the plan of the start before them), what its
-    agent said last and where the talk stands."""
+    agent said last, where the talk stands, and what it used of the LLM gateway (None: it made no call)."""
 
     task: TaskRow
     build: BuildRow
     plan: WorkspacePlan
     said: AppStatusRow | None
     talk: ConversationRow | None
+    llm: LlmTotals | None = None
 
 
 def bundles(connection: Connection, rows: Sequence[TaskRow]) -> Sequence[TaskBundle]:
@@ -75,6 +77,7 @@ def bundles(connection: Connection, rows: Sequence[TaskRow]) -> Sequence[TaskBun
     builds = latest_builds(connection, ids)
     said = latest_app_statuses(connection, ids)
     talks = conversations_of(connection, ids)
+    used = totals_of_all(connection, ids)
     return [
         TaskBundle(
             task=row,
@@ -82,6 +85,7 @@ def bundles(connection: Connection, rows: Sequence[TaskRow]) -> Sequence[TaskBun
             plan=_plans.of(builds[row.id]),
             said=said.get(row.id),
             talk=talks.get(row.id),
+            llm=used.get(row.id),
         )
         for row in rows
         if row.id in builds
@@ -91,22 +95,26 @@ def bundles(connection: Connection, rows: Sequence[TaskRow]) -> Sequence[TaskBun
 def bundle_of(connection: Connection, task_id: str) -> TaskBundle | None:
     """The bundle of one task, deleted or not."""
     row = task_by_id(connection, task_id)
-    build = latest_build(connection, task_id)
-    if row is None or build is None:
+    return None if row is None else _bundle(connection, row)
+
+
+def _bundle(connection: Connection, row: TaskRow) -> TaskBundle | None:
+    build = latest_build(connection, row.id)
+    if build is None:
         return None
     return TaskBundle(
         task=row,
         build=build,
         plan=_plans.of(build),
-        said=latest_app_status(connection, task_id),
-        talk=conversation_of(connection, task_id),
+        said=latest_app_status(connection, row.id),
+        talk=conversation_of(connection, row.id),
     )
 
 
 def found_bundle(connection: Connection, owner_id: str, identifier: str) -> TaskBundle:
     """The bundle of a live task by UUID or name. Raises: NotFound."""
     row = find_task(connection, owner_id, identifier)
-    found = None if row is None else next(iter(bundles(connection, [row])), None)
+    found = None if row is None else _bundle(connection, row)
     if found is None:
         raise NotFound(
             "Resource not found or you do not have access to this resource",

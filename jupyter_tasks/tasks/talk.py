@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import cast
 
 import anyio
+import anyio.to_thread
 from anyio.abc import ByteStream
 from sqlalchemy import Connection
 
@@ -47,6 +48,8 @@ _log = logging.getLogger(__name__)
 
 RETRY_EVERY = 0.5
 AGAIN_AFTER = 0.05
+
+_emulators = anyio.CapacityLimiter(1)
 
 
 class Talk:
@@ -229,9 +232,12 @@ class Talk:
         self._transcript.said = said if said is not None and said.build_id == self._build_id else None
         self._transcript.prompt_sent = talk is not None and talk.prompt_sent
         same_run = talk is not None and talk.build_id == self._build_id
+        size = registered.term_width, registered.term_height
+        # in a thread: the first one of an engine imports and parses for a quarter of a second
+        emulator = await anyio.to_thread.run_sync(new_emulator, *size, limiter=_emulators)
         return TerminalConversation(
             format_for(agent_type(registered.agent_type, registered.argv)),
-            new_emulator(registered.term_width, registered.term_height),
+            emulator,
             self._house.clock,
             self._write,
             self,

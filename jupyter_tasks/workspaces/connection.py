@@ -242,7 +242,7 @@ class Link:
 
         Args:
             handler: called with each connection in a task of its own; the connection is closed behind it.
-            parked: connections kept ready; most: handlers that run at once.
+            parked: connections kept ready once one has been used; most: handlers that run at once.
         Raises: LinkLost when the agent is gone: call it again after a reattach.
         """
         await link_reverse.serve(

@@ -34,24 +34,33 @@ async def serve(
     parked: int,
     most: int,
 ) -> None:
-    """Keep ``parked`` connections ready and run ``handler`` for each that is used, ``most`` at once; until cancelled.
+    """Keep connections ready and run ``handler`` for each that is used, ``most`` at once; until cancelled.
+
+    One is kept until a client inside first uses it, ``parked`` from then on: most services of most workspaces never
+    have one, and an engine that takes up a hundred workspaces opens one connection for each, not four.
 
     Raises: LinkLost, LinkViolation.
     """
     room = anyio.Semaphore(most)
     failures: list[Exception] = []
+    first = anyio.Event()
     async with anyio.create_task_group() as group:
 
         async def keep_parked() -> None:
             try:
-                await _park_and_hand_over(park, handler, clock, room, group)
+                await _park_and_hand_over(park, handler, clock, room, group, first)
             except (LinkLost, LinkViolation) as problem:
                 # one error, not a group of four
                 failures.append(problem)
                 group.cancel_scope.cancel()
 
-        for _ in range(parked):
-            group.start_soon(keep_parked)
+        async def keep_others() -> None:
+            await first.wait()
+            for _ in range(parked - 1):
+                group.start_soon(keep_parked)
+
+        group.start_soon(keep_parked)
+        group.start_soon(keep_others)
     if failures:
         raise failures[0]
 
@@ -62,6 +71,7 @@ async def _park_and_hand_over(
     clock: Clock,
     room: anyio.Semaphore,
     group: TaskGroup,
+    first: anyio.Event,
 ) -> None:
     pause = _FIRST_PAUSE
     while True:
@@ -74,6 +84,7 @@ async def _park_and_hand_over(
             if used:
                 group.start_soon(_handle, stream, handler, room)
                 handed_over = True
+                first.set()
                 pause = _FIRST_PAUSE
         finally:
             if not handed_over:
