@@ -178,7 +178,7 @@ def _copy(source: int, found: os.stat_result, name: bytes, target: int) -> tuple
         descriptor = os.open(name, _WRITE, mode, dir_fd=target)
     try:
         if content is not None:
-            os.write(descriptor, content)
+            _write(descriptor, content, 0)
         else:
             _stream(source, descriptor, found.st_size)
         os.utime(descriptor, ns=(found.st_mtime_ns, found.st_mtime_ns))
@@ -204,11 +204,15 @@ def _stream(source: int, target: int, size: int) -> None:
             if not block:
                 size = at
                 break
-            written = 0
-            while written < len(block):
-                written += os.pwrite(target, block[written:], at + written)
+            _write(target, block, at)
             at += len(block)
     os.ftruncate(target, size)
+
+
+def _write(target: int, block: bytes, at: int) -> None:
+    written = os.pwrite(target, block, at)
+    while written < len(block):  # a disk that is nearly full takes a part, and then says so
+        written += os.pwrite(target, block[written:], at + written)
 
 
 def _made(name: bytes, parent: int) -> int:
