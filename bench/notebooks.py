@@ -33,7 +33,7 @@ def measure(runs: int) -> list[Metric]:
     assert merge_notebooks(base, ours, theirs).content is not None
     comparing = spent(runs, partial(diff_notebooks, "a.ipynb", base, theirs))
     merging = spent(runs, partial(merge_notebooks, base, ours, theirs))
-    other = nbdime(max(3, runs // 10), base, ours, theirs)
+    other = nbdime(base, ours, theirs)
     imported = importing("jupyter_tasks.tasks.notebook_merge")
     name = f"diff and merge of a {CELLS}-cell notebook ({len(base) / 1e6:.1f} MB)"
     return [
@@ -113,9 +113,10 @@ def written(cells: list[dict[str, Any]]) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def spent(runs: int, work: Callable[[], object]) -> float:
-    """Median milliseconds of some work, warm."""
-    work()
+def spent(runs: int, work: Callable[[], object], *, warm: bool = True) -> float:
+    """Median milliseconds of some work."""
+    if warm:
+        work()
     taken = []
     for _ in range(runs):
         began = time.perf_counter()
@@ -124,8 +125,8 @@ def spent(runs: int, work: Callable[[], object]) -> float:
     return statistics.median(taken) * 1000
 
 
-def nbdime(runs: int, base: bytes, ours: bytes, theirs: bytes) -> dict[str, float]:
-    """The same with nbdime, where it is installed."""
+def nbdime(base: bytes, ours: bytes, theirs: bytes) -> dict[str, float]:
+    """The same with nbdime, where it is installed; its merge takes seconds."""
     try:
         import nbformat
         from nbdime.diffing.notebooks import diff_notebooks
@@ -143,8 +144,8 @@ def nbdime(runs: int, base: bytes, ours: bytes, theirs: bytes) -> dict[str, floa
         return decide_notebook_merge(*map(read, (base, ours, theirs)))
 
     return {
-        "nbdime's diff": spent(runs, lambda: diff_notebooks(read(base), read(theirs))),
-        "nbdime's merge": spent(runs, merge),
+        "nbdime's diff": spent(5, lambda: diff_notebooks(read(base), read(theirs))),
+        "nbdime's merge": spent(1, merge, warm=False),
     }
 
 
