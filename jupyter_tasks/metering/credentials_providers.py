@@ -6,7 +6,7 @@ Owns the table, and nothing of a call: a new provider that speaks one of the kno
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -51,8 +51,8 @@ class Provider:
     variables: Sequence[Variable] = ()
     models_path: str = "/models"
     oauth_prefix: str = ""
-    oauth_headers: Mapping[str, str] = MappingProxyType({})
-    headers: Mapping[str, str] = MappingProxyType({})
+    oauth_headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def kind_of(self, secret: str) -> Kind:
         """What a secret is, by its looks."""

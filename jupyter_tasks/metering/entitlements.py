@@ -6,7 +6,7 @@ Owns the settings an administrator has and the words that tell of them; the coun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -18,6 +18,7 @@ from jupyter_tasks.errors import LimitReached
 from jupyter_tasks.metering.ledger import Period, actual
 from jupyter_tasks.metering.periods import period_of
 from jupyter_tasks.models import Feature
+from jupyter_tasks.store.llm_rows import LlmTotals, totals_between
 from jupyter_tasks.store.tables import tasks
 
 __all__ = ["Entitlements", "UsageFigures"]
@@ -35,6 +36,8 @@ class UsageFigures:
     limit: int | None
     enforcement: str  # "advisory" | "block"
     warnings: Sequence[str] = ()
+    llm: LlmTotals = field(default_factory=LlmTotals)
+    """What went through the LLM gateway in this period."""
 
     def feature(self) -> Feature:
         """The pool as Coder's entitlements have it (``features.managed_agent_limit``)."""
@@ -104,6 +107,7 @@ class Entitlements(Configurable):
             limit=self.limit,
             enforcement=self.enforcement,
             warnings=() if self.limit is None else self._warnings(used, self.limit, period),
+            llm=totals_between(connection, period.start, period.end),
         )
 
     def check(self, connection: Connection, now: datetime) -> None:

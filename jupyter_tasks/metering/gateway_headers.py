@@ -74,7 +74,8 @@ def tokens_in(headers: Headers, target: bytes) -> list[bytes]:
 def request_headers(headers: Headers, credential: Credential, host: str) -> list[tuple[bytes, bytes]]:
     """The head for the upstream: the client's own without what tells of the workspace, with the credential."""
     named = _named_by_connection(headers)
-    going = [(b"host", host.encode("ascii")), (b"accept-encoding", b"identity")]
+    framing = [(b"transfer-encoding", b"chunked") for name, _ in headers if name == b"transfer-encoding"]
+    going = [*framing, (b"host", host.encode("ascii")), (b"accept-encoding", b"identity")]
     additions = dict(credential.additions())
     seen = set()
     for name, value in headers:

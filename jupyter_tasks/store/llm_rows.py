@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, case, func, insert, select
 
 from jupyter_tasks.store.codec import from_time, to_time
 from jupyter_tasks.store.tables import llm_calls
@@ -58,6 +58,17 @@ class LlmTotals:
     cost: int | None = 0
 
 
+def _sums() -> list[ColumnElement[Any]]:
+    names = ("input", "output", "cache_read", "cache_write", "cost")
+    sums = [func.coalesce(func.sum(llm_calls.c[name]), 0).label(name) for name in names]
+    unknown = func.coalesce(func.sum(case((llm_calls.c.cost.is_(None), 1), else_=0)), 0)
+    return [func.count().label("calls"), unknown.label("unknown"), *sums]
+
+
+_OF_ONE = select(*_sums()).where(llm_calls.c.task_id == bindparam("task"))
+"""Put together once: it is asked in every change of a task."""
+
+
 def add_llm_call(connection: Connection, call: LlmCall) -> None:
     """Write a call down. Names and sentences came from outside: they are cut, and hold no NUL (PostgreSQL)."""
     values = {name: getattr(call, name) for name in LlmCall.__slots__}
@@ -75,9 +86,10 @@ def llm_calls_of(connection: Connection, task_id: str, *, limit: int = 1_000) ->
     return [LlmCall(**{**row, "time": from_time(row["time"])}) for row in found]
 
 
-def totals_of(connection: Connection, task_id: str) -> LlmTotals:
-    """What every call of a task used."""
-    return totals_of_all(connection, [task_id]).get(task_id, LlmTotals())
+def totals_of(connection: Connection, task_id: str) -> LlmTotals | None:
+    """What every call of a task used; None where it made none."""
+    found = _totals(connection.execute(_OF_ONE, {"task": task_id}).mappings().one())
+    return found if found.calls else None
 
 
 def totals_of_all(connection: Connection, task_ids: Sequence[str]) -> Mapping[str, LlmTotals]:
@@ -90,13 +102,6 @@ def totals_between(connection: Connection, start: datetime, end: datetime) -> Ll
     """What every call from ``start`` on, up to and without ``end``, used."""
     when = (llm_calls.c.time >= to_time(start), llm_calls.c.time < to_time(end))
     return _totals(connection.execute(select(*_sums()).where(*when)).mappings().one())
-
-
-def _sums() -> list[ColumnElement[Any]]:
-    names = ("input", "output", "cache_read", "cache_write", "cost")
-    sums = [func.coalesce(func.sum(llm_calls.c[name]), 0).label(name) for name in names]
-    unknown = func.coalesce(func.sum(case((llm_calls.c.cost.is_(None), 1), else_=0)), 0)
-    return [func.count().label("calls"), unknown.label("unknown"), *sums]
 
 
 def _totals(row: RowMapping) -> LlmTotals:

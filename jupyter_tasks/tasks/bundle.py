@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from jupyter_tasks.errors import NotFound
 from jupyter_tasks.store.build_rows import BuildRow, latest_build, latest_builds
-from jupyter_tasks.store.llm_rows import LlmTotals, totals_of_all
+from jupyter_tasks.store.llm_rows import LlmTotals, totals_of, totals_of_all
 from jupyter_tasks.store.talk_rows import (
     AppStatusRow,
     ConversationRow,
@@ -108,6 +108,7 @@ def _bundle(connection: Connection, row: TaskRow) -> TaskBundle | None:
         plan=_plans.of(build),
         said=latest_app_status(connection, row.id),
         talk=conversation_of(connection, row.id),
+        llm=totals_of(connection, row.id),
     )
 
 

@@ -19,6 +19,8 @@ from anyio.abc import ByteStream
 from jupyter_tasks import models
 from jupyter_tasks.agentapi.http11 import serve_connection
 from jupyter_tasks.errors import Conflict, LinkError, NotFound, TasksError
+from jupyter_tasks.metering.gateway import PARKED, Grant
+from jupyter_tasks.metering.gateway import SERVICE as GATEWAY
 from jupyter_tasks.store.build_rows import fail_started, set_runtime, set_stage
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.log_rows import set_snapshot
@@ -101,6 +103,7 @@ class LiveWorkspace:
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, link, talk, name=f"watch {self._task_id}")
             group.start_soon(self._serve, link, "coder", self._serve_workspace, name=f"coder api {self._task_id}")
+            group.start_soon(self._serve, link, GATEWAY, self._serve_gateway, PARKED, name=f"gateway {self._task_id}")
             group.start_soon(self._serve, link, "agentapi", talk.serve_api, name=f"agentapi {self._task_id}")
             group.start_soon(talk.run, name=f"talk {self._task_id}")
             group.start_soon(self._count_changes, talk, name=f"changes {self._task_id}")
@@ -291,11 +294,11 @@ class LiveWorkspace:
 
     # ------------------------------------------------------------ what the workspace asks
 
-    async def _serve(self, link: Link, service: str, handler: Any) -> None:
+    async def _serve(self, link: Link, service: str, handler: Any, parked: int = 4) -> None:
         attempt = 0
         while True:
             try:
-                await link.serve_reverse(service, handler)
+                await link.serve_reverse(service, handler, parked=parked)
             except LinkError as error:
                 _log.info("task %s: service %s: %s", self._task_id, service, error.message)
             await self._house.clock.sleep(RETRY[min(attempt, len(RETRY) - 1)])
@@ -304,6 +307,10 @@ class LiveWorkspace:
     async def _serve_workspace(self, stream: ByteStream) -> None:
         slugs = frozenset(app.slug for agent in self._bundle.plan.agents for app in agent.apps)
         await serve_connection(stream, WorkspaceApi(self._task_id, slugs, self._report, self._snapshot))
+
+    async def _serve_gateway(self, stream: ByteStream) -> None:
+        token = self._house.task_tokens.token(self._build_id)
+        await self._house.gateway.serve(stream, Grant(task_id=self._task_id, build_id=self._build_id, token=token))
 
     async def _report(self, report: Report) -> None:
         self.talk.report(report.state, report.message, report.uri)

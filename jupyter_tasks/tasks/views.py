@@ -14,7 +14,9 @@ from pydantic import TypeAdapter
 from jupyter_tasks import models
 from jupyter_tasks.errors import Conflict, InvalidInput
 from jupyter_tasks.metering.entitlements import UsageFigures
+from jupyter_tasks.metering.prices import dollars
 from jupyter_tasks.store.build_rows import BuildRow
+from jupyter_tasks.store.llm_rows import LlmTotals
 from jupyter_tasks.store.talk_rows import ConversationRow, MessageRow
 from jupyter_tasks.store.task_rows import TaskRow
 from jupyter_tasks.tasks import status as rules
@@ -110,6 +112,7 @@ def event_data(bundle: TaskBundle, waiting: Mapping[str, int]) -> Mapping[str, A
         "stage": bundle.build.stage,
         "build_number": bundle.build.number,
         "queue_position": waiting.get(bundle.task.id),
+        "llm_calls": 0 if bundle.llm is None else bundle.llm.calls,
         "deleted": bundle.task.deleted_at is not None,
     }
 
@@ -153,6 +156,8 @@ def task(bundle: TaskBundle, waiting: Mapping[str, int], *, last_event_id: int) 
         since=None if state is None else state.since,
         reason=newest.error or runtime.reason,
         queue_position=waiting.get(row.id),
+        cost=_cost(bundle.llm),
+        usage=_tokens(bundle.llm),
         capabilities=_capabilities(bundle, active),
         isolation=_isolation(bundle),
         apps=[_app(bundle, app) for agent in bundle.plan.agents for app in agent.apps],
@@ -203,6 +208,8 @@ def usage(figures: UsageFigures, *, active: int, max_active: int) -> models.Usag
         warnings=list(figures.warnings),
         active=active,
         max_active=max_active,
+        tokens=_tokens(figures.llm),
+        cost=_cost(figures.llm),
     )
 
 
@@ -341,6 +348,21 @@ def _isolation(bundle: TaskBundle) -> models.IsolationInfo | None:
     )
 
 
+def _tokens(used: LlmTotals | None) -> models.TokenUsage | None:
+    """None: nothing went through the gateway."""
+    if used is None or used.calls == 0:
+        return None
+    return models.TokenUsage(
+        input=used.input, output=used.output, cache_read=used.cache_read, cache_write=used.cache_write
+    )
+
+
+def _cost(used: LlmTotals | None) -> models.Cost | None:
+    if used is None or used.calls == 0 or used.cost is None:
+        return None
+    return models.Cost(amount=dollars(used.cost))
+
+
 def _capabilities(bundle: TaskBundle, active: bool) -> models.Capabilities:
     ready = active and bundle.build.runtime.lifecycle == "ready"
     chat = _chat_app(bundle)
@@ -352,5 +374,6 @@ def _capabilities(bundle: TaskBundle, active: bool) -> models.Capabilities:
         interrupt=ready,
         terminal=active,
         preview=active and preview,
+        cost=bool(bundle.plan.providers) or bundle.llm is not None,
         diff=bundle.build.runtime.isolation is not None or bundle.build.transition != "start",
     )

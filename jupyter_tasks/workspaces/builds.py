@@ -8,7 +8,7 @@ and lock token). Every step is idempotent, so that a job killed anywhere is simp
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -62,7 +62,8 @@ def project_dir(provisioner: Provisioner, workspace_id: str, plan: WorkspacePlan
 
 @dataclass(frozen=True, slots=True)
 class StartBuild:
-    """One start build. ``take_base`` remembers the tree as it is before anything of the template has run."""
+    """One start build. ``take_base`` remembers the tree as it is before anything of the template has run;
+    ``task_token`` is what the LLM gateway takes from this workspace."""
 
     ref: WorkspaceRef
     plan: WorkspacePlan
@@ -71,6 +72,7 @@ class StartBuild:
     task_id: str
     log: Log
     take_base: Callable[[Path], Awaitable[None]]
+    task_token: str = field(default="", repr=False)
 
     async def run(self) -> RunningWorkspace:
         """Act. Returns once the workspace agent has been told what to run. Raises: TasksError."""
@@ -104,6 +106,7 @@ class StartBuild:
                 build_id=self.ref.build_id,
                 ref=self.ref,
                 token=str(uuid4()),
+                task_token=self.task_token,
                 task_id=self.task_id,
                 env={},
                 ports=running.ports,

@@ -11,9 +11,17 @@ from urllib.parse import urlsplit, urlunsplit
 from jupyter_tasks.templates.plan import Agent, App, WorkspacePlan
 from jupyter_tasks.workspaces.provisioner import WorkspaceRef
 
-__all__ = ["AGENTAPI_PORT", "manifest"]
+__all__ = ["AGENTAPI_PORT", "SERVICES", "manifest"]
 
 AGENTAPI_PORT = 3284
+SERVICES = (("coder", 0), ("gateway", 0))
+"""Loopback ports inside that ride reverse connections; 0 is any free one."""
+TASK_TOKEN = "JUPYTER_TASKS_TASK_TOKEN"  # noqa: S105 - the variable's name
+GATEWAY_URLS = {
+    "ANTHROPIC_BASE_URL": "$JUPYTER_TASKS_GATEWAY_URL/anthropic",
+    "OPENAI_BASE_URL": "$JUPYTER_TASKS_GATEWAY_URL/openai/v1",
+}
+"""Where agents look for their vendor, unless the template says otherwise; the workspace agent knows the port."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared, not bound
 
 
@@ -24,16 +32,18 @@ def manifest(
     build_id: str,
     ref: WorkspaceRef,
     token: str,
+    task_token: str = "",
     task_id: str | None,
     env: Mapping[str, str],
     ports: Mapping[int, int] | None = None,
-    services: Sequence[tuple[str, int]] = (("coder", 0),),
+    services: Sequence[tuple[str, int]] = SERVICES,
     own_network: bool = True,
 ) -> dict[str, object]:
     """What one agent of a plan runs.
 
     Args:
         token: CODER_AGENT_TOKEN for what runs inside (never the link's own).
+        task_token: what the LLM gateway takes from this build's workspace; "" where there is no gateway.
         env: variables on top of the template's.
         ports: ``RunningWorkspace.ports``: where the network is shared, health checks go to the port that serves here.
         services: loopback ports inside, by name, that ride reverse connections; 0 is any free one.
@@ -41,6 +51,8 @@ def manifest(
     """
     mapped = dict(ports or {})
     variables = {**agent.env, **env}
+    if task_token:
+        variables = {**GATEWAY_URLS, **variables, TASK_TOKEN: task_token}
     if AGENTAPI_PORT in mapped:
         variables.setdefault("JUPYTER_TASKS_AGENTAPI_PORT", str(mapped[AGENTAPI_PORT]))
     return {

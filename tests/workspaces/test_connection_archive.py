@@ -123,7 +123,7 @@ def test_a_manifest_is_what_the_agent_reads() -> None:
     assert [app.check_url for app in read.apps] == ["http://localhost:8000/health", ""]
     assert (read.apps[0].interval, read.apps[0].threshold) == (5.0, 6)
     assert (read.metadata[0].key, read.metadata[0].interval, read.metadata[0].timeout) == ("cpu", 10.0, 1.0)
-    assert read.services == [("coder", 0)]
+    assert read.services == [("coder", 0), ("gateway", 0)]
     assert read.watch_ports
 
 
