@@ -16,7 +16,11 @@ PERMISSIONS = {
     "acceptEdits": {"*": "ask", "read": "allow", "glob": "allow", "grep": "allow", "list": "allow", "edit": "allow"},
     "default": {"*": "ask", "read": "allow", "glob": "allow", "grep": "allow", "list": "allow"},
 }
-PATHS = {"anthropic": "/anthropic/v1", "openai": "/openai/v1"}
+# provider: where its calls go unless the template says otherwise, the variable that says so, and what comes after that
+PROVIDERS = {
+    "anthropic": ("/anthropic", "ANTHROPIC_BASE_URL", "/v1"),
+    "openai": ("/openai/v1", "OPENAI_BASE_URL", ""),
+}
 
 
 def main():
@@ -64,9 +68,10 @@ def configuration(settings, environ):
             "enabled": True,
         }
     provider, _, model = full_model(settings["model"] or "").partition("/")
-    if environ.get("JUPYTER_TASKS_TASK_TOKEN") and provider in PATHS:
-        base = environ.get("JUPYTER_TASKS_GATEWAY_URL", "") + PATHS[provider]
-        own = {"options": {"baseURL": base, "apiKey": environ["JUPYTER_TASKS_TASK_TOKEN"]}}
+    if environ.get("JUPYTER_TASKS_TASK_TOKEN") and provider in PROVIDERS:
+        path, variable, version = PROVIDERS[provider]
+        base = environ.get(variable) or environ.get("JUPYTER_TASKS_GATEWAY_URL", "") + path
+        own = {"options": {"baseURL": base + version, "apiKey": environ["JUPYTER_TASKS_TASK_TOKEN"]}}
         if model:
             own["models"] = {model: {}}  # known to OpenCode or not
         config["enabled_providers"] = [provider]
