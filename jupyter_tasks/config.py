@@ -41,7 +41,7 @@ class TasksEngine(Configurable):
     max_active = Int(
         8, min=1, help="Tasks of a user that may be active at once; later ones wait as pending, with their place."
     ).tag(config=True)
-    default_template = Unicode("quickstart", help="The template of a task that names none.").tag(config=True)
+    default_template = Unicode("project", help="The template of a task that names none.").tag(config=True)
     provisioners = Dict(
         key_trait=Unicode(),
         value_trait=Unicode(),
