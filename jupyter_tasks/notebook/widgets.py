@@ -5,8 +5,8 @@ The contract, which outlives the face that ``static/task.js`` gives it:
 Traits, all set by the kernel only (a front end never writes one):
 
     task       dict     id, name, display_name, template_name, template_display_name, status, summary, created_at,
-                        updated_at, reason, queue_position, capabilities, isolation, apps; no prompt and no
-                        parameters: widget state may be saved with a notebook
+                        updated_at, reason, queue_position, capabilities, isolation, unapplied, apps; no prompt, no
+                        parameters, no project: widget state may be saved with a notebook
     messages   list     wire ``Message`` objects, the newest that fit into 64 kB of text
     cut        int      how many older messages were left out
     status     str      ``TaskStatus``
@@ -15,13 +15,14 @@ Traits, all set by the kernel only (a front end never writes one):
     since      str      since when (ISO 8601), ""
     attention  dict     ``Attention``, {} when the agent does not wait for the user
     diff_stat  dict     {files, additions, deletions}, {} when not known
-    usage      dict     {cost, usage, budget} as on the wire; {} until metering fills them
+    usage      dict     {cost, usage, budget} as on the wire; {} while nothing is known of them
     problem    str      why the card is not live at the moment, "" when it is
 
 Messages from the front end (custom, answered off the main thread; ``send`` with the same ``key`` is said once):
 
-    {kind: "tasks:do", id, action, key, text?, app?}     action: send, press (text = keys for the agent's terminal),
-                                                         interrupt, pause, resume, preview, refresh
+    {kind: "tasks:do", id, action, key, text?, app?,     action: send, press (text = keys for the agent's terminal),
+     option?}                                            answer (option = an id of attention.options), interrupt,
+                                                         pause, resume, preview, refresh
     {kind: "tasks:done", id, ok, error?, hint?, value?}  the answer; ``preview``'s value is {url, expires_at}
 
 A preview's address is a secret: it only ever is in such an answer, never in a trait. Observers run in the follower's
@@ -52,7 +53,7 @@ __all__ = ["TaskWidget", "snapshot"]
 _STATIC = pathlib.Path(__file__).parent / "static"
 _TASK_FIELDS = {
     "id", "name", "display_name", "template_name", "template_display_name", "status", "summary", "created_at",
-    "updated_at", "reason", "queue_position", "capabilities", "isolation",
+    "updated_at", "reason", "queue_position", "capabilities", "isolation", "unapplied",
 }  # fmt: skip
 _APP_FIELDS = {"slug", "display_name", "health", "hidden"}
 _TEXT_IN_ALL = 64_000  # characters of messages that a card carries
@@ -135,6 +136,10 @@ async def _press(client: AsyncClient, task: str, request: dict[str, Any]) -> Non
     await client.type_terminal(task, models.TerminalInput(data=data, key=str(key) if key else None))
 
 
+async def _choose(client: AsyncClient, task: str, request: dict[str, Any]) -> None:
+    await client.answer(task, str(request.get("option", "")))
+
+
 async def _interrupt(client: AsyncClient, task: str, _: dict[str, Any]) -> bool:
     return await client.interrupt(task)
 
@@ -160,6 +165,7 @@ async def _refresh(client: AsyncClient, task: str, _: dict[str, Any]) -> None:
 _ACTIONS: dict[str, Callable[[AsyncClient, str, dict[str, Any]], Awaitable[object]]] = {
     "send": _send,
     "press": _press,
+    "answer": _choose,
     "interrupt": _interrupt,
     "pause": _pause,
     "resume": _resume,

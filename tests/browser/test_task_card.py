@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from unittest.mock import ANY
 from urllib.parse import quote
 
 import pytest
@@ -129,10 +128,10 @@ def test_buttons_go_to_the_page_s_jupyter_server(chromium: list[str], site: Site
     paths = [path for path, _, _ in site.asked]
     root = f"{BASE}jupyter-tasks/api/v2/tasks/me"
     assert paths == [
-        *(f"{root}/0b5e/{word}" for word in ("terminal", "send", "interrupt", "preview", "pause")),
+        *(f"{root}/0b5e/{word}" for word in ("answer", "send", "interrupt", "preview", "pause")),
         f"{root}/elsewhere/pause",
     ]
-    assert site.asked[0][2] == {"data": "w7Y=", "key": ANY}
+    assert site.asked[0][2] == {"option": "ö"}
     _, headers, body = site.asked[1]
     assert isinstance(body, dict)
     assert body["input"] == "over http"

@@ -112,6 +112,32 @@ def test_buttons_of_hosts_without_a_server(
     assert answers.ask(until, action="refresh", id=7)["id"] == 7
 
 
+def test_an_option_is_answered_by_the_kernel(
+    card: TaskWidget, answers: Answers, notebook_engine: NotebookEngine, until: Until
+) -> None:
+    assert "asks nothing" in answers.ask(until, action="answer", option="y")["error"]
+    task = notebook_engine.do(notebook_engine.service.get, "me", card.task_id)
+    options = [models.PermissionOption(id="y", label="Yes")]
+    asked = models.Attention(kind="permission", text="May I?", options=options, since=NOW)
+    notebook_engine.change(task, attention=asked)
+    assert "not among the options" in answers.ask(until, action="answer", option="n")["error"]
+    assert answers.ask(until, action="answer", option="y")["ok"]
+    assert notebook_engine.service.calls[-1][2:] == (task.id, "y")
+    until(lambda: card.attention == {})
+
+
+def test_it_carries_what_was_spent_and_what_is_left_to_apply(
+    card: TaskWidget, notebook_engine: NotebookEngine, until: Until
+) -> None:
+    task = notebook_engine.do(notebook_engine.service.get, "me", card.task_id)
+    project = models.ProjectInfo(kind="git", root="/home/ada/secret-client")
+    until(lambda: notebook_engine.service._readers)
+    notebook_engine.change(task, cost=models.Cost(amount="0.5"), unapplied=2, project=project)
+    until(lambda: card.task.get("unapplied") == 2)
+    assert card.usage == {"cost": {"amount": "0.5", "currency": "USD"}}
+    assert "secret-client" not in json.dumps(card.get_state(), default=str)
+
+
 @pytest.mark.parametrize("junk", [None, 7, "x", [], {}, {"kind": "other"}])
 def test_junk_from_a_page_is_ignored(card: TaskWidget, answers: Answers, junk: object) -> None:
     card._handle_custom_msg(junk, [])

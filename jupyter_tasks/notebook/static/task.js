@@ -33,6 +33,20 @@ function span(since) {
   return `${seconds} s`;
 }
 
+/** Money and tokens in a phrase: "$0.0123 · 12,345 in, 678 out"; "" where nothing is known. */
+function spent({ cost, usage } = {}) {
+  const parts = [];
+  const amount = Number(cost?.amount ?? NaN);
+  if (Number.isFinite(amount)) {
+    const digits = Math.abs(amount) < 1 ? 4 : 2;
+    const text = amount.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    parts.push(cost.currency === "USD" ? `$${text}` : `${text} ${cost.currency}`);
+  }
+  const into = (usage?.input ?? 0) + (usage?.cache_read ?? 0) + (usage?.cache_write ?? 0);
+  if (into || usage?.output) parts.push(`${into.toLocaleString("en-US")} in, ${(usage.output ?? 0).toLocaleString("en-US")} out`);
+  return parts.join(" · ");
+}
+
 function key() {
   return globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
 }
@@ -68,6 +82,7 @@ class Missing extends Error {}
 async function overServer(server, task, action, args) {
   const calls = {
     send: ["send", { input: args.text, key: args.key }],
+    answer: ["answer", { option: args.option }],
     interrupt: ["interrupt", {}],
     pause: ["pause", {}],
     resume: ["resume", {}],
@@ -171,7 +186,7 @@ class Card {
       ["task summary status since problem", () => this.header()],
       ["messages cut", () => this.conversation()],
       ["attention task summary", () => this.asking()],
-      ["task summary status state diff_stat messages attention", () => this.controls()],
+      ["task summary status state diff_stat usage messages attention", () => this.controls()],
     ]) {
       for (const trait of traits.split(" ")) this.listen(`change:${trait}`, update);
       update();
@@ -227,7 +242,9 @@ class Card {
     this.previewButton = button("Preview", () => this.togglePreview(), "Show the app that the agent works on");
     this.pauseButton = button("Pause", () => this.act("pause"), "Stop the workspace; its files stay");
     this.resumeButton = button("Resume", () => this.act("resume"), "Start the workspace again");
+    this.spent = h("span", { className: "jp-Tasks-spent", title: "Spent on this task so far, and tokens" });
     this.stat = h("span", { className: "jp-Tasks-stat" });
+    this.hint = h("code", { className: "jp-Tasks-hint", title: "Take the agent's changes over into your files" });
     this.note = h("div", { className: "jp-Tasks-note", role: "alert" });
     this.stage = h("div", { className: "jp-Tasks-stage" });
     this.root = h(
@@ -237,7 +254,7 @@ class Card {
       this.list,
       this.attention,
       this.composer,
-      h("footer", { className: "jp-Tasks-line" }, this.previewButton, this.interruptButton, this.pauseButton, this.resumeButton, h("span", { className: "jp-Tasks-space" }), this.stat),
+      h("footer", { className: "jp-Tasks-line" }, this.previewButton, this.interruptButton, this.pauseButton, this.resumeButton, h("span", { className: "jp-Tasks-space" }), this.spent, this.stat, this.hint),
       this.note,
       this.stage,
     );
@@ -297,15 +314,14 @@ class Card {
     const attention = this.get("attention");
     this.attention.hidden = !attention.text;
     if (this.attention.hidden) return;
-    // over ACP an option is an answer of its own; in a terminal it is the key that the agent's menu waits for
-    const way = this.can("permissions") ? "send" : "press";
-    const options = this.can(way === "send" ? "send" : "terminal") ? attention.options ?? [] : [];
-    const json = JSON.stringify([attention, options, way]);
+    // the engine knows whether an option is an answer of its own or a key that the agent's menu waits for
+    const options = ["permissions", "send", "terminal"].some((way) => this.can(way)) ? attention.options ?? [] : [];
+    const json = JSON.stringify([attention, options]);
     if (json === this.asked) return;
     this.asked = json;
     this.attention.replaceChildren(
       h("div", { className: "jp-Tasks-text", textContent: attention.text }),
-      ...options.map((option) => h("button", { type: "button", textContent: option.label, className: option.kind?.startsWith("reject") ? "" : "jp-Tasks-primary", onclick: () => this.act(way, { text: option.id || option.label }) })),
+      ...options.map((option) => h("button", { type: "button", textContent: option.label, className: option.kind?.startsWith("reject") ? "" : "jp-Tasks-primary", onclick: () => this.act("answer", { option: option.id || option.label }) })),
     );
   }
 
@@ -326,8 +342,13 @@ class Card {
     if (stat.files) {
       this.stat.append(`${stat.files} file${stat.files === 1 ? "" : "s"} changed `, h("span", { className: "jp-Tasks-added", textContent: `+${stat.additions}` }), " ", h("span", { className: "jp-Tasks-deleted", textContent: `−${stat.deletions}` }));
     }
+    this.spent.textContent = spent(this.get("usage"));
+    this.spent.hidden = !this.spent.textContent;
+    const unapplied = this.get("task").unapplied;
+    this.hint.textContent = unapplied && this.can("apply") && !gone ? `%tasks apply ${this.get("task").name}` : "";
+    this.hint.hidden = !this.hint.textContent;
     const below = [this.list, this.attention, this.composer, this.previewButton, this.interruptButton, this.pauseButton, this.resumeButton];
-    this.root.classList.toggle("jp-Tasks-bare", below.every((node) => node.hidden) && !stat.files);
+    this.root.classList.toggle("jp-Tasks-bare", below.every((node) => node.hidden) && !stat.files && this.spent.hidden && this.hint.hidden);
   }
 
   // ------------------------------------------------------------ what is done
