@@ -24,6 +24,7 @@ from traitlets import Enum, Float, List, TraitError, Unicode, validate
 from traitlets.config.configurable import Configurable
 
 from jupyter_tasks.clock import Clock
+from jupyter_tasks.errors import TasksError
 from jupyter_tasks.models import Summary
 from jupyter_tasks.store.event_rows import EventRow
 from jupyter_tasks.store.journal import Journal
@@ -106,7 +107,10 @@ class Notify(Configurable):
         seen = _Seen()
         async with send, receive, anyio.create_task_group() as group:
             group.start_soon(self._deliver, receive, journal, clock, name="notifications")
-            await self._follow(journal, clock, seen, group, send)
+            try:
+                await self._follow(journal, clock, seen, group, send)
+            except TasksError as error:
+                _log.warning("there will be no notifications until the engine starts anew: %s", error)
             group.cancel_scope.cancel()
 
     # ------------------------------------------------------------ when
@@ -173,9 +177,12 @@ class Notify(Configurable):
                 _log.warning("a notification was dropped: more than %d in a minute", MOST_A_MINUTE)
                 continue
             sent.append(now)
-            payload = await journal.read(partial(_payload, each))
-            if payload is not None:
-                await self._tell(payload, clock)
+            try:
+                payload = await journal.read(partial(_payload, each))
+                if payload is not None:
+                    await self._tell(payload, clock)
+            except Exception as error:  # noqa: BLE001 - no notification is worth the engine
+                _log.warning("a notification could not be sent: %s", type(error).__name__)
 
     async def _tell(self, payload: Mapping[str, Any], clock: Clock) -> None:
         async with anyio.create_task_group() as group:
