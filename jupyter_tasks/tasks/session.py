@@ -121,6 +121,7 @@ class TaskSession:
             task_id=self.task_id,
             log=log,
             take_base=house.review_of(bundle.task.workspace_id).take_base,
+            task_token=house.task_tokens.token(bundle.build.id),
         )
         running = await self._guarded(bundle, lock, log, job.run)
         if running is None:
