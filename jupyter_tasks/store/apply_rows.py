@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from jupyter_tasks.store.codec import from_json, from_time, to_time
 from jupyter_tasks.store.tables import applies
 
-__all__ = ["ApplyRow", "applies_of", "begun_applies", "drop_apply", "insert_apply", "set_apply_state"]
+__all__ = ["ApplyRow", "ApplyState", "applies_of", "begun_applies", "drop_apply", "insert_apply", "set_apply_state"]
 
 ApplyState = Literal["begun", "done", "undone"]
 

@@ -22,7 +22,7 @@ import anyio.to_thread
 from jupyter_tasks import models
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import Conflict, TasksError, WorkspaceFailed
-from jupyter_tasks.store.apply_rows import ApplyRow, applies_of, drop_apply, insert_apply, set_apply_state
+from jupyter_tasks.store.apply_rows import ApplyRow, ApplyState, applies_of, drop_apply, insert_apply, set_apply_state
 from jupyter_tasks.store.journal import Journal
 from jupyter_tasks.tasks.apply_asked import Wanted, applied_before, plan_files, target_of
 from jupyter_tasks.tasks.apply_change import Plan
@@ -158,14 +158,14 @@ class Apply:
             raise
         try:
             await self._thread(carry_out, journal, directory, directory, self._step)
+            try:
+                self._step("done")
+                await self._state(row, "done")
+            except BaseException:
+                await self._thread(take_back, journal, directory)
+                raise
         except BaseException:
             await self._journal.change(lambda change: drop_apply(change.connection, row.id))
-            raise
-        try:
-            self._step("done")
-            await self._journal.change(lambda change: set_apply_state(change.connection, row.id, "done", change.now))
-        except BaseException:
-            await self._thread(take_back, journal, directory)
             raise
         self._step("settle")
         await self._thread(_settled, journal, directory)
@@ -176,7 +176,7 @@ class Apply:
         await self._thread(carry_out, journal, directory, source, self._step)
         try:
             self._step("undone")
-            await self._journal.change(lambda change: set_apply_state(change.connection, row.id, "undone", change.now))
+            await self._state(row, "undone")
         except BaseException:
             await self._thread(take_back, journal, directory)
             raise
@@ -230,6 +230,9 @@ class Apply:
             created_at=now,
             updated_at=now,
         )
+
+    async def _state(self, row: ApplyRow, state: ApplyState) -> None:
+        await self._journal.change(lambda change: set_apply_state(change.connection, row.id, state, change.now))
 
     async def _rows(self) -> Sequence[ApplyRow]:
         """What stands, oldest first."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from jupyter_tasks.errors import TasksError, WorkspaceFailed
 from jupyter_tasks.models import AppliedFile
 from jupyter_tasks.tasks.apply_change import Change, Plan
-from jupyter_tasks.tasks.apply_journal import ApplyJournal, Blobs, State, Step, begun
+from jupyter_tasks.tasks.apply_journal import LEFT, ApplyJournal, Blobs, State, Step, begun
 from jupyter_tasks.tasks.apply_target import Seen, Target
 from jupyter_tasks.tasks.apply_undoing import clean, look, roll_back
 from jupyter_tasks.tasks.apply_write import Writer, same
@@ -137,10 +137,11 @@ def _back(target: Target, journal: ApplyJournal, directory: Path, cause: BaseExc
             hint=f"The engine tries again when it starts. What was there is kept in {directory}.",
         ) from (cause or error)
     if left:
+        kept = directory.rename(directory.with_suffix(LEFT))
         names = ", ".join(f'"{shown(path)}"' for path in left[:5])
         raise WorkspaceFailed(
             f"Nothing was applied; {names} changed meanwhile and stayed as they are now.",
-            hint=f"What was there before is kept in {directory}.",
+            hint=f"What was there before is kept in {kept}.",
             retryable=False,
         ) from cause
     shutil.rmtree(directory, ignore_errors=True)

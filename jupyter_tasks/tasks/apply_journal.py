@@ -11,12 +11,15 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["ApplyJournal", "Blobs", "State", "Step", "begun", "load_journals", "sync_directory"]
+__all__ = ["LEFT", "ApplyJournal", "Blobs", "State", "Step", "begun", "load_journals", "of_task", "sync_directory"]
+
+LEFT = ".left"
+"""Ends the name of one that was rolled back in part: it keeps what could not be put back."""
 
 _FILE = "journal.json"
 
@@ -150,7 +153,7 @@ def begun(directory: Path) -> Iterator[Blobs]:
 def load_journals(place: Path) -> Iterator[tuple[Path, ApplyJournal]]:
     """Every apply on disk; what never got its journal is removed, what is damaged is passed over."""
     try:
-        found = sorted(each for each in place.iterdir() if each.is_dir())
+        found = sorted(each for each in place.iterdir() if each.is_dir() and each.suffix != LEFT)
     except FileNotFoundError:
         return
     for directory in found:
@@ -162,6 +165,19 @@ def load_journals(place: Path) -> Iterator[tuple[Path, ApplyJournal]]:
             shutil.rmtree(directory, ignore_errors=True)
         else:
             yield directory, journal
+
+
+def of_task(place: Path, task_id: str) -> Iterator[Path]:
+    """Every directory that one task's applies have left."""
+    try:
+        found = [each for each in place.iterdir() if each.is_dir()]
+    except FileNotFoundError:
+        return
+    for directory in found:
+        with suppress(OSError, ValueError):
+            journal = ApplyJournal.read(directory)
+            if journal is not None and journal.task_id == task_id:
+                yield directory
 
 
 def sync_directory(directory: Path) -> None:

@@ -15,10 +15,10 @@ from typing import Literal
 import anyio.to_thread
 
 from jupyter_tasks.errors import NotFound, TasksError
-from jupyter_tasks.store.apply_rows import applies_of, begun_applies, drop_apply, set_apply_state
+from jupyter_tasks.store.apply_rows import begun_applies, drop_apply, set_apply_state
 from jupyter_tasks.store.journal import Change, Journal
 from jupyter_tasks.tasks.apply_files import settle
-from jupyter_tasks.tasks.apply_journal import ApplyJournal, load_journals
+from jupyter_tasks.tasks.apply_journal import LEFT, ApplyJournal, load_journals, of_task
 from jupyter_tasks.tasks.apply_target import Target
 from jupyter_tasks.tasks.apply_undoing import finished, roll_back
 from jupyter_tasks.tasks.review_git import shown
@@ -26,8 +26,6 @@ from jupyter_tasks.tasks.review_git import shown
 __all__ = ["Recovered", "forget", "recover"]
 
 _log = logging.getLogger(__name__)
-_LEFT = ".left"
-
 Outcome = Literal["completed", "rolled back", "waiting"]
 
 
@@ -73,14 +71,12 @@ async def recover(journal_dir: Path, journal: Journal) -> Sequence[Recovered]:
     return recovered
 
 
-async def forget(journal_dir: Path, journal: Journal, task_id: str) -> None:
-    """Remove what was kept to undo the applies of a task that is deleted. Raises: StoreError."""
-    rows = await journal.read(lambda connection: applies_of(connection, task_id))
+async def forget(journal_dir: Path, task_id: str) -> None:
+    """Remove what was kept to undo the applies of a task that is deleted."""
 
     def remove() -> None:
-        for row in rows:
-            shutil.rmtree(journal_dir / row.id, ignore_errors=True)
-            shutil.rmtree(journal_dir / f"{row.id}{_LEFT}", ignore_errors=True)
+        for directory in of_task(journal_dir, task_id):
+            shutil.rmtree(directory, ignore_errors=True)
 
     await anyio.to_thread.run_sync(remove)
 
@@ -103,7 +99,7 @@ def _end(directory: Path, journal: ApplyJournal) -> Recovered:
         left = [shown(path) for path in roll_back(target, journal, directory)]
     if left:
         _log.warning("apply %s was rolled back; changed since, and left alone: %s", journal.id, ", ".join(left))
-    return Recovered(journal.id, journal.task_id, "rolled back", left, directory.with_name(f"{directory.name}{_LEFT}"))
+    return Recovered(journal.id, journal.task_id, "rolled back", left, directory.with_suffix(LEFT))
 
 
 def _tell(change: Change, journal: ApplyJournal, outcome: Recovered) -> None:

@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from jupyter_tasks.tasks.apply_journal import ApplyJournal, Blobs, State
+from jupyter_tasks.tasks.apply_journal import ApplyJournal, Blobs, State, Step
 from jupyter_tasks.tasks.apply_target import MISSING, Blocked, Seen, Target, look_in
 from jupyter_tasks.tasks.apply_write import aside_of, make_directory, same, staged_mark, temp_of, unlinked_mark
 
@@ -19,7 +19,11 @@ __all__ = ["clean", "finished", "look", "roll_back"]
 
 def finished(target: Target, journal: ApplyJournal, directory: Path) -> bool:
     """Whether everything is in its place, so that nothing but saying so is missing. Raises: OSError."""
-    return staged_mark(directory).exists() and all(same(look(target, step.path), step.new) for step in journal.steps)
+    made = {path for path, _ in journal.make}
+    return staged_mark(directory).exists() and all(
+        same(seen := look(target, step.path), step.new) or (step.path in made and seen.kind == "directory")
+        for step in journal.steps
+    )
 
 
 def roll_back(target: Target, journal: ApplyJournal, directory: Path) -> list[bytes]:
@@ -55,6 +59,13 @@ def clean(target: Target, journal: ApplyJournal) -> None:
 def _back(target: Target, journal: ApplyJournal, directory: Path, number: int) -> bytes | None:
     """Put one file back; its path where it was left alone."""
     step = journal.steps[number]
+    try:
+        return _put_back(target, journal, directory, number, step)
+    except (Blocked, FileNotFoundError):  # a directory of it was moved away
+        return step.path
+
+
+def _put_back(target: Target, journal: ApplyJournal, directory: Path, number: int, step: Step) -> bytes | None:
     seen = look(target, step.path)
     nothing = step.old is None and seen.kind == "directory"  # nothing of ours: it was put back there before
     if nothing or same(seen, step.old) or not _ours(target, journal, directory, number):

@@ -10,96 +10,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from apply_lab import TASK, Project, actions, open_journal, tree, write
 
-from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.errors import Conflict, InvalidInput, NotFound, WorkspaceFailed
-from jupyter_tasks.models import ApplyRequest, ApplyResponse, UndoResponse
+from jupyter_tasks.models import ApplyRequest, ApplyResponse
 from jupyter_tasks.store.apply_rows import applies_of
-from jupyter_tasks.store.database import Database
-from jupyter_tasks.store.journal import Journal
-from jupyter_tasks.store.task_rows import Asker, TaskRow, insert_task
-from jupyter_tasks.tasks.apply import Apply
 from jupyter_tasks.tasks.apply_recovery import forget
-from jupyter_tasks.tasks.review import Review
 
 pytestmark = [pytest.mark.anyio]
-CLOCK = SystemClock()
-TASK = "00000000-0000-0000-0000-000000000001"
-
-
-class Project:
-    """A user's project, and a workspace that began with a copy of it."""
-
-    def __init__(self, top: Path, journal: Journal) -> None:
-        self.top = top
-        self.mine = top / "home" / "project"
-        self.theirs = top / "workspaces" / "w" / "project"
-        self.applies = top / "applies"
-        self.review = Review(top / "reviews" / "w.git", CLOCK)
-        self.journal = journal
-        self.mine.mkdir(parents=True)
-
-    async def begin(self, **files: str | bytes) -> None:
-        for name, content in files.items():
-            write(self.mine / name.replace("__", "/").replace("_dot_", "."), content)
-        shutil.copytree(self.mine, self.theirs, symlinks=True)
-        await self.review.take_base(self.theirs)
-
-    def apply_of(self, **changes: object) -> Apply:
-        given: dict[str, object] = {"target": self.mine, "journal_dir": self.applies, **changes}
-        return Apply(
-            task_id=TASK,
-            review=self.review,
-            tree=self.theirs,
-            clock=CLOCK,
-            journal=self.journal,
-            **given,  # type: ignore[arg-type]
-        )
-
-    async def apply(self, *paths: str, **more: object) -> ApplyResponse:
-        return await self.apply_of().apply(ApplyRequest(paths=list(paths), **more))  # type: ignore[arg-type]
-
-    async def undo(self) -> UndoResponse:
-        return await self.apply_of().undo()
-
-
-def write(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    path.chmod(mode)
-
-
-def tree(top: Path) -> dict[str, object]:
-    """Everything below: content, modes, links; and nothing of ours left behind."""
-    found: dict[str, object] = {}
-    for each in sorted(top.rglob("*")):
-        kind = each.lstat().st_mode
-        held: object = None
-        if stat.S_ISREG(kind):
-            held = each.read_bytes()
-        elif stat.S_ISLNK(kind):
-            held = os.readlink(each)
-        found[str(each.relative_to(top))] = (kind, held)
-    return found
-
-
-def actions(response: ApplyResponse | UndoResponse) -> dict[str, str]:
-    return {each.path: each.action for each in response.files}
-
-
-async def open_journal(top: Path) -> Journal:
-    database = await Database.open(top / "tasks.db", clock=CLOCK)
-    journal = Journal(database, CLOCK)
-    await journal.open()
-    now = CLOCK.now()
-    row = TaskRow(
-        id=TASK, owner_id="o", owner_name="ann", name="t", display_name="T", template_id="t",
-        template_version_id="v", template_name="project", template_display_name="Project", template_icon="",
-        workspace_id="w", prompt="do", parameters={}, preset=None, asker=Asker(), idempotency_key=None,
-        created_at=now, updated_at=now,
-    )  # fmt: skip
-    await journal.change(lambda change: insert_task(change.connection, row))
-    return journal
 
 
 @pytest.fixture
@@ -110,7 +28,7 @@ async def project(tmp_path: Path) -> AsyncIterator[Project]:
 
 
 async def test_every_kind_of_change_there_and_back(project: Project) -> None:
-    await project.begin(**{"a.txt": "one\n", "src/app.py": "x = 1\n", "old/gone.txt": "bye\n", "run.sh": "#!/bin/sh\n"})
+    await project.begin({"a.txt": "one\n", "src/app.py": "x = 1\n", "old/gone.txt": "bye\n", "run.sh": "#!/bin/sh\n"})
     write(project.mine / ".env", "SECRET=1\n")  # was left out of the workspace
     before = tree(project.mine)
     write(project.theirs / "a.txt", b"one\r\ntwo\xff\n")
@@ -127,7 +45,8 @@ async def test_every_kind_of_change_there_and_back(project: Project) -> None:
     assert tree(project.mine) == before
     done = await project.apply()
     expected = {
-        "a.txt": "modified", "deep/er/new.txt": "added", "run.sh": "modified", "tool": "added", "old/gone.txt": "deleted",
+        "a.txt": "modified", "deep/er/new.txt": "added", "run.sh": "modified", "tool": "added",
+        "old/gone.txt": "deleted",
     }  # fmt: skip
     assert actions(done) == actions(plan) == expected
     assert done.applied
@@ -149,7 +68,7 @@ async def test_every_kind_of_change_there_and_back(project: Project) -> None:
 
 async def test_what_both_sides_changed_is_merged_and_the_user_s_lines_stay(project: Project) -> None:
     lines = [f"line {number}\n" for number in range(20)]
-    await project.begin(**{"a.txt": "".join(lines)})
+    await project.begin({"a.txt": "".join(lines)})
     write(project.theirs / "a.txt", "".join(["theirs\n", *lines[1:]]))
     write(project.mine / "a.txt", "".join([*lines[:-1], "mine\n"]), 0o640)
     before = tree(project.mine)
@@ -174,7 +93,7 @@ async def test_what_both_sides_changed_is_merged_and_the_user_s_lines_stay(proje
 async def test_a_conflict_touches_nothing(
     project: Project, base: str | bytes | None, mine: str | None, theirs: str | None, words: str
 ) -> None:
-    await project.begin(**{"ok.txt": "1\n", **({} if base is None else {"a.txt": base})})
+    await project.begin({"ok.txt": "1\n", **({} if base is None else {"a.txt": base})})
     write(project.theirs / "ok.txt", "2\n")
     for side, content in ((project.mine, mine), (project.theirs, theirs)):
         if content is None:
@@ -192,7 +111,7 @@ async def test_a_conflict_touches_nothing(
 
 
 async def test_the_same_change_on_both_sides_is_no_change(project: Project) -> None:
-    await project.begin(**{"a.txt": "a\n", "gone": "x"})
+    await project.begin({"a.txt": "a\n", "gone": "x"})
     for side in (project.mine, project.theirs):
         write(side / "a.txt", "b\n")
         write(side / "new", "n")
@@ -209,7 +128,7 @@ async def test_the_same_change_on_both_sides_is_no_change(project: Project) -> N
 
 async def test_work_that_goes_on_is_applied_again_on_top(project: Project) -> None:
     lines = [f"line {number}\n" for number in range(20)]
-    await project.begin(**{"a.txt": "".join(lines), "b.txt": "b\n"})
+    await project.begin({"a.txt": "".join(lines), "b.txt": "b\n"})
     first = ["first\n", *lines[1:]]
     write(project.theirs / "a.txt", "".join(first))
     await project.apply()
@@ -235,7 +154,7 @@ async def test_work_that_goes_on_is_applied_again_on_top(project: Project) -> No
 
 
 async def test_paths(project: Project) -> None:
-    await project.begin(**{"a.txt": "1", "d/b.txt": "1", "d/e/c.txt": "1", "dd/x": "1", "same": "1"})
+    await project.begin({"a.txt": "1", "d/b.txt": "1", "d/e/c.txt": "1", "dd/x": "1", "same": "1"})
     for name in ("a.txt", "d/b.txt", "d/e/c.txt", "dd/x"):
         write(project.theirs / name, "2")
     write(project.theirs / os.fsdecode(b"new\nline\xff"), "n")
@@ -255,7 +174,7 @@ async def test_paths(project: Project) -> None:
 
 
 async def test_files_become_directories_and_back(project: Project) -> None:
-    await project.begin(**{"a": "file", "d/x": "1", "d/y/z": "2"})
+    await project.begin({"a": "file", "d/x": "1", "d/y/z": "2"})
     before = tree(project.mine)
     (project.theirs / "a").unlink()
     write(project.theirs / "a" / "b" / "c", "below")
@@ -273,7 +192,7 @@ async def test_files_become_directories_and_back(project: Project) -> None:
 
 
 async def test_a_directory_goes_only_if_the_agent_removed_it_and_nothing_is_in_it(project: Project) -> None:
-    await project.begin(**{"kept/x": "1", "gone/x": "1", "mine/x": "1"})
+    await project.begin({"kept/x": "1", "gone/x": "1", "mine/x": "1"})
     (project.mine / "gone").chmod(0o750)
     write(project.mine / "mine" / "secret.key", "left out")
     before = tree(project.mine)
@@ -288,7 +207,7 @@ async def test_a_directory_goes_only_if_the_agent_removed_it_and_nothing_is_in_i
 
 
 async def test_undo_keeps_what_the_user_did_since(project: Project) -> None:
-    await project.begin(**{"a": "1", "b": "1"})
+    await project.begin({"a": "1", "b": "1"})
     write(project.theirs / "a", "2")
     write(project.theirs / "b", "2")
     write(project.theirs / "c", "2")
@@ -306,7 +225,7 @@ async def test_undo_keeps_what_the_user_did_since(project: Project) -> None:
 
 
 async def test_applies_are_undone_newest_first(project: Project) -> None:
-    await project.begin(**{"a": "0"})
+    await project.begin({"a": "0"})
     for content in ("1", "2"):
         write(project.theirs / "a", content)
         await project.apply()
@@ -317,7 +236,7 @@ async def test_applies_are_undone_newest_first(project: Project) -> None:
 
 
 async def test_only_so_many_are_kept(project: Project) -> None:
-    await project.begin(**{"a": "0"})
+    await project.begin({"a": "0"})
     for number in range(1, 13):
         write(project.theirs / "a", str(number))
         await project.apply()
@@ -327,14 +246,14 @@ async def test_only_so_many_are_kept(project: Project) -> None:
     assert (project.mine / "a").read_text() == "2"
     with pytest.raises(Conflict, match="no longer kept"):
         await project.undo()
-    await forget(project.applies, project.journal, TASK)
+    await forget(project.applies, TASK)
     assert [each.name for each in project.applies.iterdir()] == ["lock"]
 
 
 async def test_links_are_neither_made_nor_followed(project: Project, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    await project.begin(**{"d/x": "1", "own": "1", "f": "1"})
+    await project.begin({"d/x": "1", "own": "1", "f": "1"})
     (project.theirs / "evil").symlink_to("/etc/passwd")
     (project.theirs / "f").unlink()
     (project.theirs / "f").symlink_to("/etc/passwd")
@@ -358,7 +277,7 @@ async def test_links_are_neither_made_nor_followed(project: Project, tmp_path: P
     "name", [".git ", ".GIT.", "git~1", "x/GIT~2/hooks", ".g\u200cit/config", ".git::$INDEX_ALLOCATION/x"]
 )
 async def test_nothing_enters_git(project: Project, name: str) -> None:
-    await project.begin(a="1")
+    await project.begin({"a": "1"})
     write(project.theirs / name, "x")
     done = await project.apply()
     assert not done.applied
@@ -366,7 +285,7 @@ async def test_nothing_enters_git(project: Project, name: str) -> None:
 
 
 async def test_names_that_are_one_where_case_does_not_count(project: Project) -> None:
-    await project.begin(**{"Readme": "1", "lower": "1", "Dir/a": "1"})
+    await project.begin({"Readme": "1", "lower": "1", "Dir/a": "1"})
     write(project.theirs / "README", "2")  # beside it
     (project.theirs / "lower").rename(project.theirs / "LOWER")  # instead of it
     write(project.theirs / "dir" / "b", "2")
@@ -377,7 +296,7 @@ async def test_names_that_are_one_where_case_does_not_count(project: Project) ->
 
 
 async def test_what_cannot_be_read_is_not_deleted(project: Project) -> None:
-    await project.begin(**{"pipe": "1", "d/x": "1", "big": "1"})
+    await project.begin({"pipe": "1", "d/x": "1", "big": "1"})
     for name in ("pipe", "d/x"):
         (project.theirs / name).unlink()
     os.mkfifo(project.theirs / "pipe")
@@ -392,7 +311,7 @@ async def test_what_cannot_be_read_is_not_deleted(project: Project) -> None:
 
 
 async def test_runnable_files_are_named_and_need_a_word(project: Project) -> None:
-    await project.begin(a="1")
+    await project.begin({"a": "1"})
     write(project.theirs / ".envrc", "curl evil")
     write(project.theirs / "pkg" / "conftest.py", "x")
     write(project.theirs / "plain.py", "x")
@@ -406,7 +325,7 @@ async def test_runnable_files_are_named_and_need_a_word(project: Project) -> Non
 
 
 async def test_hard_links_owners_and_attributes(project: Project) -> None:
-    await project.begin(**{"a": "1\n"})
+    await project.begin({"a": "1\n"})
     os.link(project.mine / "a", project.top / "other name")
     try:
         os.setxattr(project.mine / "a", "user.note", b"kept")
@@ -422,7 +341,7 @@ async def test_hard_links_owners_and_attributes(project: Project) -> None:
 
 
 async def test_a_project_that_is_gone_moved_or_never_was(project: Project) -> None:
-    await project.begin(a="1")
+    await project.begin({"a": "1"})
     write(project.theirs / "a", "2")
     moved = project.mine.with_name("moved")
     project.mine.rename(moved)
@@ -448,7 +367,7 @@ async def test_a_project_that_is_gone_moved_or_never_was(project: Project) -> No
 async def test_two_at_once_take_turns(project: Project) -> None:
     import anyio
 
-    await project.begin(a="1")
+    await project.begin({"a": "1"})
     write(project.theirs / "a", "2")
     answers: list[ApplyResponse] = []
 
@@ -468,7 +387,7 @@ async def test_a_notebook_that_both_sides_changed(project: Project) -> None:
 
     cells = [new_code_cell(f"x = {number}", id=f"cell-{number}") for number in range(4)]
     base = nbformat.writes(new_notebook(cells=cells))
-    await project.begin(**{"n.ipynb": base + "\n"})
+    await project.begin({"n.ipynb": base + "\n"})
     for side, number in ((project.mine, 0), (project.theirs, 3)):
         book = nbformat.reads(base, as_version=4)
         book.cells[number].source = f"changed = '{side.name} {number}'"
@@ -482,7 +401,7 @@ async def test_a_notebook_that_both_sides_changed(project: Project) -> None:
 
 
 async def test_the_row_says_what_was_taken(project: Project) -> None:
-    await project.begin(a="1", b="1")
+    await project.begin({"a": "1", "b": "1"})
     write(project.theirs / "a", "2")
     (project.theirs / "b").unlink()
     done = await project.apply()
@@ -501,7 +420,7 @@ async def test_without_a_base_nothing_can_be_said(project: Project) -> None:
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
 async def test_a_directory_that_cannot_be_written(project: Project) -> None:
-    await project.begin(**{"a": "1", "d/x": "1"})
+    await project.begin({"a": "1", "d/x": "1"})
     write(project.theirs / "a", "2")
     write(project.theirs / "d" / "x", "2")
     before = tree(project.mine)
