@@ -34,6 +34,8 @@ def money(cost: Cost | None) -> str:
         return ""
     try:
         amount = Decimal(cost.amount)
+        if not amount.is_finite():
+            return ""
         text = f"{amount:,.4f}" if abs(amount) < 1 else f"{amount:,.2f}"
     except (InvalidOperation, ValueError):
         return ""

@@ -1,4 +1,4 @@
-"""``TaskHandle`` and ``%tasks`` at daily work: applying and undoing, answering, what it cost; and that nothing is lost."""
+"""``TaskHandle`` and ``%tasks`` at daily work: applying and undoing, answering, what it cost; nothing is lost."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ class Card {
     this.resumeButton = button("Resume", () => this.act("resume"), "Start the workspace again");
     this.spent = h("span", { className: "jp-Tasks-spent", title: "Spent on this task so far, and tokens" });
     this.stat = h("span", { className: "jp-Tasks-stat" });
-    this.hint = h("code", { className: "jp-Tasks-hint", title: "Take the agent's changes over into your files" });
+    this.hint = h("div", { className: "jp-Tasks-hint" });
     this.note = h("div", { className: "jp-Tasks-note", role: "alert" });
     this.stage = h("div", { className: "jp-Tasks-stage" });
     this.root = h(
@@ -345,8 +345,8 @@ class Card {
     this.spent.textContent = spent(this.get("usage"));
     this.spent.hidden = !this.spent.textContent;
     const unapplied = this.get("task").unapplied;
-    this.hint.textContent = unapplied && this.can("apply") && !gone ? `%tasks apply ${this.get("task").name}` : "";
-    this.hint.hidden = !this.hint.textContent;
+    this.hint.hidden = !(unapplied && this.can("apply") && !gone);
+    this.hint.replaceChildren(`${unapplied} changed file${unapplied === 1 ? " is" : "s are"} not in your files yet: `, h("code", { textContent: `%tasks apply ${this.get("task").name}` }));
     const below = [this.list, this.attention, this.composer, this.previewButton, this.interruptButton, this.pauseButton, this.resumeButton];
     this.root.classList.toggle("jp-Tasks-bare", below.every((node) => node.hidden) && !stat.files && this.spent.hidden && this.hint.hidden);
   }
