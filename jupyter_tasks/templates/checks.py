@@ -14,7 +14,7 @@ from jupyter_tasks.templates.hcl import nodes
 from jupyter_tasks.templates.hcl.diagnostics import Place, Source, did_you_mean, undeclared
 from jupyter_tasks.templates.hcl.functions import missing_function
 
-__all__ = ["check_names"]
+__all__ = ["check_names", "data_named"]
 
 _ALWAYS = frozenset({"each", "count", "self", "path", "terraform"})
 _WORDS = frozenset(
@@ -34,6 +34,17 @@ def check_names(config: ModuleConfig) -> list[Diagnostic]:
     for resource in config.resources.values():
         finder.body(resource.block.body, frozenset())
     return finder.found
+
+
+def data_named(node: nodes.Node, type_: str) -> set[str]:
+    """The addresses of the data sources of one type that an expression names."""
+    found: set[str] = set()
+    for item, _ in _with_bound(node, frozenset()):
+        if isinstance(item, nodes.Reference) and item.name == "data":
+            words = [step.name for step in item.steps[:2] if isinstance(step, nodes.AttributeStep)]
+            if len(words) == 2 and words[0] == type_:
+                found.add(f"data.{type_}.{words[1]}")
+    return found
 
 
 class _Finder:

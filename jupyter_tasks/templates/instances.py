@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
 from jupyter_tasks.errors import Diagnostic
-from jupyter_tasks.templates.checks import check_names
+from jupyter_tasks.templates.checks import check_names, data_named
 from jupyter_tasks.templates.configuration import ModuleConfig, ModuleDeclaration, ResourceDeclaration, load_module
 from jupyter_tasks.templates.expansion import MAX_INSTANCES, Local, expand, suffix
 from jupyter_tasks.templates.hcl import nodes
@@ -22,6 +22,7 @@ from jupyter_tasks.templates.hcl.scope import Budget, Scope
 from jupyter_tasks.templates.hcl.values import ObjectValue, Value
 from jupyter_tasks.templates.modules import ModuleSource, locate
 from jupyter_tasks.templates.provider import find_kind, unsupported
+from jupyter_tasks.templates.provider.parameter import ParameterProblem
 from jupyter_tasks.templates.provider.schema import Decoded, Draft, Facts, decode
 from jupyter_tasks.templates.tree import Tree
 from jupyter_tasks.templates.variables import VariableReader
@@ -363,4 +364,17 @@ class ModuleInstance:
         for lifecycle in (inner for inner in block.body.blocks if inner.type == "lifecycle"):
             for condition in lifecycle.body.blocks:
                 if condition.type in ("precondition", "postcondition"):
-                    self.run.variables.condition(condition, scope, f"Resource {condition.type} failed")
+                    asked = self._parameter_in(condition)
+                    summary = "Invalid parameter value" if asked else f"Resource {condition.type} failed"
+                    try:
+                        self.run.variables.condition(condition, scope, summary)
+                    except HclError as problem:
+                        raise (ParameterProblem(asked, problem) if asked else problem) from None
+
+    def _parameter_in(self, condition: nodes.Block) -> str:
+        """The parameter whose chosen value a condition is about: the only one that it names; "" for others."""
+        attribute = condition.body.attributes.get("condition")
+        found = data_named(attribute.expression, "coder_parameter") if attribute else set()
+        instance = self.run.instances.get(f"{self.address}.{found.pop()}".lstrip(".")) if len(found) == 1 else None
+        name = instance.values.get("name") if instance else ""
+        return name if isinstance(name, str) and name in self.run.facts.parameters else ""

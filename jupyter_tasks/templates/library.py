@@ -1,8 +1,8 @@
 """The templates that there are, and their versions.
 
 Owns where templates are found (those that we ship, and ``share/jupyter/tasks/templates`` of Jupyter's data path,
-read-only), their ids and descriptions. A version is its content: the id is made of the hash of the tree's files, so
-that the same content is the same version and a change is another one.
+read-only), their ids and descriptions. A version is its content: the id is made of the hash of the tree's files and of
+the modules that it uses of ours, so that the same content is the same version and a change is another one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Protocol
 from jupyter_tasks.errors import NotFound
 from jupyter_tasks.templates.analysis import Analysis, analyse
 from jupyter_tasks.templates.hcl.diagnostics import did_you_mean
+from jupyter_tasks.templates.modules import BuiltinModules, used_modules
 from jupyter_tasks.templates.tree import regular_files
 
 __all__ = ["DirectoryLibrary", "Library", "Template", "default_library", "front_matter"]
@@ -60,6 +61,15 @@ class Library(Protocol):
         """What the template asks and shows, with these values of its variables; remembered for its version."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A version as it was computed: of files in this state, and of these modules of ours."""
+
+    id: str
+    state: object
+    modules: Mapping[str, Path]
+
+
 class DirectoryLibrary:
     """Templates in directories: each folder of a ``places`` entry that holds a ``*.tf`` file is one.
 
@@ -70,7 +80,7 @@ class DirectoryLibrary:
         """``places`` are directories, each with whether its templates are those that we ship."""
         self._places = tuple(places)
         self._lock = threading.Lock()
-        self._versions: dict[Path, tuple[object, str]] = {}
+        self._versions: dict[Path, _Version] = {}
         self._analyses: dict[object, Analysis] = {}
 
     def list(self) -> Sequence[Template]:
@@ -135,19 +145,19 @@ class DirectoryLibrary:
         )
 
     def _version_id(self, tree: Path) -> str:
-        files = list(regular_files(tree))
-        state = tuple((name, found.st_size, found.st_mtime_ns, found.st_ino) for name, found in files)
         with self._lock:
             known = self._versions.get(tree)
-        if known and known[0] == state:
-            return known[1]
+        if known is not None and _files(tree, known.modules)[0] == known.state:
+            return known.id
+        modules = used_modules(tree, BuiltinModules())
+        state, files = _files(tree, modules)
         digest = hashlib.sha256(tree.name.encode())
-        for name, _ in files:
+        for name, path in files:
             encoded = name.encode("utf-8", "surrogateescape")
-            digest.update(len(encoded).to_bytes(4, "big") + encoded + _content_digest(tree / name))
+            digest.update(len(encoded).to_bytes(4, "big") + encoded + _content_digest(path))
         version_id = str(uuid.uuid5(_NAMESPACE, f"version/{digest.hexdigest()}"))
         with self._lock:
-            self._versions[tree] = (state, version_id)
+            self._versions[tree] = _Version(version_id, state, modules)
         return version_id
 
 
@@ -179,6 +189,14 @@ def front_matter(readme: Path) -> dict[str, str]:
             quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
             found[key.strip()] = text[1:-1] if quoted else text
     return {}
+
+
+def _files(tree: Path, modules: Mapping[str, Path]) -> tuple[object, Sequence[tuple[str, Path]]]:
+    """What tells whether anything has changed, and every file by the name that it has in the version."""
+    places = [("", tree), *((f"{source}//", directory) for source, directory in modules.items())]
+    found = [(prefix + name, place / name, about) for prefix, place in places for name, about in regular_files(place)]
+    state = tuple((name, about.st_size, about.st_mtime_ns, about.st_ino) for name, _, about in found)
+    return state, [(name, path) for name, path, _ in found]
 
 
 def _content_digest(path: Path) -> bytes:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from jupyter_tasks.templates.configuration import load_module
 from jupyter_tasks.templates.hcl.diagnostics import Place, did_you_mean
 from jupyter_tasks.templates.hcl.functions.registry import FunctionProblem
-from jupyter_tasks.templates.tree import Tree
+from jupyter_tasks.templates.hcl.nodes import Attribute, Literal
+from jupyter_tasks.templates.tree import Tree, regular_files
 
-__all__ = ["BuiltinModules", "ModuleLocation", "ModuleSource", "locate"]
+__all__ = ["BuiltinModules", "ModuleLocation", "ModuleSource", "locate", "used_modules"]
 
 _REGISTRY = re.compile(
     r"registry\.coder\.com/(?:modules/(?P<old>[\w-]+)/coder|(?:coder|coder-labs)/(?P<name>[\w-]+)/coder)"
@@ -61,6 +63,30 @@ class BuiltinModules:
         """``registry.coder.com/coder/<name>/coder`` of each."""
         names = sorted(path.name for path in self._directory.iterdir() if (path / "main.tf").is_file())
         return [f"registry.coder.com/coder/{name}/coder" for name in names]
+
+
+def used_modules(tree: Path, modules: ModuleSource) -> Mapping[str, Path]:
+    """Source -> directory of every module outside of the template in ``tree`` that it names, and of those that these
+    name in turn; sorted by source. What cannot be read is left out."""
+    found: dict[str, Path] = {}
+    waiting = [tree]
+    while waiting:
+        directory = waiting.pop()
+        below = {Path(name).parent for name, _ in regular_files(directory) if name.endswith(".tf")}
+        for part in below:
+            for declared in load_module(directory / part, "").modules.values():
+                attributes = declared.block.body.attributes
+                source, version = (_literal(attributes.get(name)) for name in ("source", "version"))
+                place = modules.find(source, version)
+                if place is not None and source not in found:
+                    found[source] = place
+                    waiting.append(place)
+    return dict(sorted(found.items()))
+
+
+def _literal(attribute: Attribute | None) -> str:
+    value = attribute.expression.value if attribute and isinstance(attribute.expression, Literal) else ""
+    return value if isinstance(value, str) else ""
 
 
 def locate(

@@ -74,7 +74,7 @@ locals {
   agent   = data.coder_parameter.agent.value
   model   = trimspace(data.coder_parameter.model.value)
   mode    = data.coder_parameter.permission_mode.value
-  mcp     = trimspace(data.coder_parameter.mcp.value)
+  mcp     = try(jsonencode(merge(jsondecode(data.coder_parameter.mcp.value), {})), "")
   command = trimspace(data.coder_parameter.custom_command.value)
   setup   = replace(data.coder_parameter.setup_script.value, "\r", "")
   workdir = var.project_subdirectory == "" ? "~/project" : "~/project/${var.project_subdirectory}"
@@ -235,7 +235,7 @@ resource "terraform_data" "local_workspace" {
 
   lifecycle {
     precondition {
-      condition     = data.coder_parameter.mcp.value == "" || local.mcp == "" || can(keys(jsondecode(local.mcp)))
+      condition     = trimspace(data.coder_parameter.mcp.value) == "" || local.mcp != ""
       error_message = "It must be a JSON object: {\"mcpServers\": {\"NAME\": {…}}}."
     }
     precondition {
