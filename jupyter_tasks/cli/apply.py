@@ -15,9 +15,11 @@ import click
 
 from jupyter_tasks.cli import errors, output
 from jupyter_tasks.cli.options import engine, task_argument
-from jupyter_tasks.errors import InvalidInput
+from jupyter_tasks.errors import InvalidInput, TasksError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from jupyter_tasks.models import AppliedFile, ApplyRequest, ApplyResponse, Task, UndoResponse
     from jupyter_tasks.notebook.client import Client
 
@@ -27,9 +29,21 @@ _COLOURS = {"added": "green", "deleted": "red", "conflict": "red", "refused": "r
 _HELD = ("conflict", "refused")
 
 
+def _complete_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    try:
+        with engine(start=False) as client:
+            found = client.diff(ctx.params["task"]).files
+    except (TasksError, KeyError):
+        return []
+    names = [file.path for file in found if file.path.startswith(incomplete) and file.path == _name(file.path)]
+    return [CompletionItem(name) for name in names]
+
+
 @click.command("apply")
 @task_argument
-@click.argument("paths", nargs=-1, metavar="[PATH]…")
+@click.argument("paths", nargs=-1, metavar="[PATH]…", shell_complete=_complete_paths)
 @click.option("--branch", metavar="NAME", help="Make a commit on this new branch, and touch no file.")
 @click.option("-m", "--message", metavar="TEXT", help="With --branch: the commit's message. [default: the prompt]")
 @click.option("--target", metavar="DIR", type=click.Path(file_okay=False), help="Where the project is now.")

@@ -39,7 +39,7 @@ OK, FAILED, USAGE, NOT_FOUND, NEEDS_YOU, CONFLICT, LIMIT, NO_ENGINE, INTERRUPTED
 
 EXIT_CODES = {
     OK: "done (with --wait or --follow: the agent is idle or complete)",
-    FAILED: "failed (with --wait or --follow: also when the task failed or was paused)",
+    FAILED: "failed (with --wait or --follow: also when the task failed or was paused; apply: nothing was applied)",
     USAGE: "the command line, a value (an unknown template, preset or parameter too) or the template is wrong",
     NOT_FOUND: "no such task or app",
     NEEDS_YOU: "the agent waits for your answer (with --wait or --follow)",

@@ -344,6 +344,7 @@ ask jupyter ta
 ask jupyter tasks create --template ""
 ask jupyter tasks app
 ask jupyter tasks apply pur
+ask jupyter tasks apply purple app/
 ask jupyter tasks keys add anth
 ask jupyter tasks answer purple ""
 ask jupyter tasks create --carry AG
@@ -366,7 +367,7 @@ def test_bash_completes_both_names_and_leaves_jupyters_own(shell: Shell, program
         ["bash", "--norc", "-c", BASH], capture_output=True, text=True, timeout=60, env=program, check=False
     )
     assert done.stdout.splitlines() == [
-        "interrupt", "purple", "tasks", "quickstart", "apply", "purple", "anthropic", "1", "AGENTS.md", "cells text",
+        "interrupt", "purple", "tasks", "quickstart", "apply", "purple", "app/style.css", "anthropic", "1", "AGENTS.md", "cells text",
         "from-before", "usage",
     ], done  # fmt: skip
 
