@@ -21,10 +21,12 @@ import anyio.to_thread
 
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import Conflict, TasksError, WorkspaceFailed
-from jupyter_tasks.models import DiffFile, DiffResponse, DiffSkipped
+from jupyter_tasks.models import DiffFile, DiffResponse, DiffSkipped, NotebookDiff
 from jupyter_tasks.tasks.review_base import Base, Listing, load_base, save_base, snapshot, tree_of, workplace
 from jupyter_tasks.tasks.review_git import compare, shown
+from jupyter_tasks.tasks.review_notebooks import compare_notebooks, has_notebooks
 from jupyter_tasks.tasks.review_objects import Pack, object_id
+from jupyter_tasks.tasks.review_stamps import Moment
 from jupyter_tasks.tasks.review_tree import Skipped, TreeReader
 
 __all__ = ["Review", "Trees"]
@@ -82,16 +84,22 @@ class Review:
         """
         stack = ExitStack()
         try:
-            base, objects, new, skipped = await anyio.to_thread.run_sync(
+            base, objects, now, new, skipped = await anyio.to_thread.run_sync(
                 self._snapshot, tree, stack, limiter=_tree_threads
             )
             if new == base.tree:
                 return _response([], "", skipped, truncated=False)
             found = await compare(self.git_dir, objects, base.tree, new, max_bytes=max_bytes)
+            notebooks: list[NotebookDiff] = []
+            if has_notebooks(found.files):
+                notebooks = await anyio.to_thread.run_sync(
+                    compare_notebooks, self.git_dir, objects, found.files, base.files, now, limiter=_tree_threads
+                )
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(stack.close, limiter=_tree_threads)
-        return _response(found.files, found.patch, skipped, truncated=found.truncated)
+        response = _response(found.files, found.patch, skipped, truncated=found.truncated)
+        return response.model_copy(update={"notebooks": notebooks})
 
     async def changed_files(self, tree: Path) -> int:
         """How many files differ from the base (a renamed one counts twice); without git, for the summary.
@@ -123,11 +131,20 @@ class Review:
 
     # ------------------------------------------------------------ in a thread
 
-    def _reader(self, tree: Path) -> TreeReader:
+    def _reader(self, tree: Path, base: Base | None = None) -> TreeReader:
         tree = Path(os.path.abspath(tree))  # noqa: PTH100 - resolve() would follow links
         trusted = self._trusted or Path(os.path.commonpath([self.git_dir.absolute(), tree]))
         deadline = self._clock.monotonic() + READ_SECONDS
-        return TreeReader(tree, trusted, late=lambda: self._clock.monotonic() > deadline)
+        known = {} if base is None else base.stamps
+        moment = None if base is not None else self._moment()
+        return TreeReader(tree, trusted, lambda: self._clock.monotonic() > deadline, known=known, moment=moment)
+
+    def _moment(self) -> Moment | None:
+        try:
+            self.git_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return Moment.now(self.git_dir.parent)
+        except OSError:  # then every file is read each time
+            return None
 
     def _take_base(self, tree: Path) -> None:
         with self._disk():
@@ -144,20 +161,21 @@ class Review:
             )
         return base
 
-    def _snapshot(self, tree: Path, stack: ExitStack) -> tuple[Base, Path, bytes, Sequence[Skipped]]:
+    def _snapshot(self, tree: Path, stack: ExitStack) -> tuple[Base, Path, Listing, bytes, Sequence[Skipped]]:
         base = self._base()
-        reader = self._reader(tree)
+        reader = self._reader(tree, base)
         with self._disk():
             objects = stack.enter_context(workplace(self.git_dir))
             pack = Pack(objects, known={name for _, name in base.files.values()})
             stack.callback(pack.close)
-            new = tree_of(snapshot(reader, partial(pack.add, "blob"), base.files), pack)
+            now = snapshot(reader, partial(pack.add, "blob"), base.files)
+            new = tree_of(now, pack)
             pack.finish()
-        return base, objects, new, reader.skipped
+        return base, objects, now, new, reader.skipped
 
     def _trees(self, tree: Path, stack: ExitStack | None) -> Trees:
         base = self._base()
-        reader = self._reader(tree)
+        reader = self._reader(tree, base)
         if stack is None:
             now = snapshot(reader, partial(object_id, "blob"), base.files)
             return Trees(self.git_dir, None, base.files, now, reader.skipped, reader.directories)
@@ -170,8 +188,9 @@ class Review:
         return Trees(self.git_dir, objects, base.files, now, reader.skipped, reader.directories)
 
     def _changed(self, tree: Path) -> int:
-        base = self._base().files
-        now = snapshot(self._reader(tree), partial(object_id, "blob"), base)
+        kept = self._base()
+        base = kept.files
+        now = snapshot(self._reader(tree, kept), partial(object_id, "blob"), base)
         return sum(base.get(path) != entry for path, entry in now.items()) + sum(path not in now for path in base)
 
     @contextmanager
@@ -186,7 +205,7 @@ class Review:
                 f"The files that the workspace began with cannot be kept in {self.git_dir}: {error.strerror}.",
                 hint="Look at the disk that holds it (full, or read-only?), then try again.",
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise WorkspaceFailed(
                 f"What was kept of the files that the workspace began with is damaged ({self.git_dir}).",
                 hint="The workspace's own files are untouched; their changes can no longer be shown.",

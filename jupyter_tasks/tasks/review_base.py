@@ -4,7 +4,7 @@ Owns the layout of that directory. It is made whole or not at all, and survives 
 
     HEAD, config, refs/…   written anew before each use
     objects/pack           the files, trees and the commit of the base
-    base.json              {"tree", "commit", "files": {path: [mode, id]}}
+    base.json              {"tree", "commit", "files": {path: [mode, id]}, "stamps": {path: stamp}}
     new-*                  objects of a comparison that is running
 """
 
@@ -15,14 +15,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from jupyter_tasks.tasks.review_objects import Pack, TreeOf, write_tree
+from jupyter_tasks.tasks.review_stamps import Stamp
 from jupyter_tasks.tasks.review_tree import TreeReader
 
 __all__ = ["Base", "Listing", "load_base", "save_base", "snapshot", "tree_of", "workplace"]
@@ -37,11 +38,12 @@ Listing = dict[bytes, tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A tree as it was."""
+    """A tree as it was. A file that has its stamp still is as it was."""
 
     tree: bytes
     commit: bytes
     files: Listing
+    stamps: Mapping[bytes, Stamp] = field(default_factory=dict)
 
 
 def load_base(git_dir: Path) -> Base | None:
@@ -51,7 +53,8 @@ def load_base(git_dir: Path) -> Base | None:
     except FileNotFoundError:
         return None
     files = {os.fsencode(path): (mode.encode(), bytes.fromhex(name)) for path, (mode, name) in kept["files"].items()}
-    base = Base(bytes.fromhex(kept["tree"]), bytes.fromhex(kept["commit"]), files)
+    stamps = {os.fsencode(path): _stamp(*stamp) for path, stamp in kept.get("stamps", {}).items()}
+    base = Base(bytes.fromhex(kept["tree"]), bytes.fromhex(kept["commit"]), files, stamps)
     _lay_out(git_dir, base)
     return base
 
@@ -73,8 +76,10 @@ def save_base(git_dir: Path, reader: TreeReader, now: datetime) -> None:
             pack.close()
         kept = {path: (mode.decode(), name.hex()) for path, (mode, name) in files.items()}
         names = {os.fsdecode(path): value for path, value in kept.items()}
+        stamps = {os.fsdecode(path): stamp for path, stamp in reader.stamps.items()}
+        text = json.dumps({"tree": tree.hex(), "commit": commit.hex(), "files": names, "stamps": stamps})
         with (part / _FILE).open("w") as file:
-            json.dump({"tree": tree.hex(), "commit": commit.hex(), "files": names}, file)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         _lay_out(part, Base(tree, commit, files))
@@ -84,12 +89,16 @@ def save_base(git_dir: Path, reader: TreeReader, now: datetime) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def _stamp(changed: int, modified: int, size: int, inode: int) -> Stamp:
+    return int(changed), int(modified), int(size), int(inode)
+
+
 def snapshot(reader: TreeReader, keep: Callable[[bytes], bytes], base: Listing) -> Listing:
     """Every file of a tree; ``keep`` is given its content and returns its id. What could not be read counts as it was
     in ``base``."""
     files: Listing = {}
     for found in reader.files():
-        files[found.path] = (found.mode, keep(found.content))
+        files[found.path] = base[found.path] if found.unchanged else (found.mode, keep(found.content))
     unknown = {each.path for each in reader.skipped if each.unknown}
     if unknown:
         for path, entry in base.items():

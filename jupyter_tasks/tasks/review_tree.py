@@ -10,11 +10,12 @@ import itertools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_tasks.errors import LimitReached, WorkspaceFailed
+from jupyter_tasks.tasks.review_stamps import Moment, Stamp, stamp_of
 
 __all__ = ["Found", "Skipped", "TreeReader", "stands_for_large"]
 
@@ -46,6 +47,8 @@ class Found:
     path: bytes
     mode: bytes
     content: bytes
+    unchanged: bool = False
+    """It is as it was when its stamp was taken; ``mode`` and ``content`` are not told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,24 @@ class Skipped:
 
 
 class TreeReader:
-    """Reads one tree, once. ``skipped`` and ``directories`` fill while ``files`` is read.
+    """Reads one tree, once. ``skipped``, ``directories`` and ``stamps`` fill while ``files`` is read.
 
-    ``late`` says whether the time is up; it is asked at every file.
+    ``late`` says whether the time is up; it is asked at every file. Files that still have the stamp that ``known`` has
+    of them are not read. With a ``moment``, which was before the first file, ``stamps`` has those that prove something.
     """
 
-    def __init__(self, tree: Path, trusted: Path, late: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        tree: Path,
+        trusted: Path,
+        late: Callable[[], bool],
+        *,
+        known: Mapping[bytes, Stamp] | None = None,
+        moment: Moment | None = None,
+    ) -> None:
+        self.stamps: dict[bytes, Stamp] = {}
+        self._known = known or {}
+        self._moment = moment
         self.skipped: list[Skipped] = []
         self.directories: set[bytes] = set()
         self._tree = tree
@@ -109,27 +124,29 @@ class TreeReader:
         return descriptor
 
     def _directory(self, descriptor: int, prefix: bytes, depth: int) -> Iterator[Found]:
-        for name, mode in self._names(descriptor, prefix):
+        for name, info in self._names(descriptor, prefix):
             path = prefix + name
-            kind = stat.S_IFMT(mode)
+            kind = stat.S_IFMT(info.st_mode)
             if name.lower() == b".git":
                 continue  # the agent's own commits: what they hold is in the files
             if kind == stat.S_IFDIR:
                 yield from self._below(descriptor, name, path, depth)
             elif kind == stat.S_IFLNK:
                 yield from self._link(descriptor, name, path)
+            elif kind == stat.S_IFREG and self._known.get(path) == stamp_of(info):
+                yield Found(path, b"", b"", unchanged=True)
             elif kind == stat.S_IFREG:
                 yield from self._file(descriptor, name, path)
             else:
                 self.skipped.append(_other(path, kind))
 
-    def _names(self, descriptor: int, prefix: bytes) -> list[tuple[bytes, int]]:
+    def _names(self, descriptor: int, prefix: bytes) -> list[tuple[bytes, os.stat_result]]:
         found = []
         try:
             with os.scandir(descriptor) as entries:
                 for entry in itertools.islice(entries, MOST_ENTRIES + 1 - self._entries):
                     try:
-                        found.append((os.fsencode(entry.name), entry.stat(follow_symlinks=False).st_mode))
+                        found.append((os.fsencode(entry.name), entry.stat(follow_symlinks=False)))
                     except FileNotFoundError:
                         continue
         except OSError as error:
@@ -186,6 +203,8 @@ class TreeReader:
             if not stat.S_ISREG(found.st_mode):
                 self.skipped.append(_other(path, stat.S_IFMT(found.st_mode)))
                 return
+            if self._moment is not None and self._moment.proves(found):
+                self.stamps[path] = stamp_of(found)
             content = _content(descriptor, found)
         except OSError as error:
             self.skipped.append(_unreadable(path, error))

@@ -274,6 +274,7 @@ async def test_bounds_are_a_sentence(
     review: Review, tree: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, says: str
 ) -> None:
     await review.take_base(tree)
+    (tree / "more").write_text("more than ten bytes")
     monkeypatch.setattr(review_tree, bound, value)
     with pytest.raises(LimitReached, match=says):
         await review.diff(tree)
