@@ -12,12 +12,15 @@ from dataclasses import replace
 from jupyter_tasks.agentapi.conversation import Listener, Status
 from jupyter_tasks.agentapi.emulator import Emulator
 from jupyter_tasks.agentapi.formats.base import Format, Rule
-from jupyter_tasks.agentapi.formats.dialogs import menu, option_kind
+from jupyter_tasks.agentapi.formats.dialogs import option_kind
 from jupyter_tasks.agentapi.messages import Attention, Option
 from jupyter_tasks.agentapi.signals import Evidence, Signals, Source, plain
 from jupyter_tasks.clock import Clock
 
-__all__ = ["DIALOG_GRACE", "Board"]
+__all__ = ["DIALOG_GRACE", "LAST_WORDS_LIMIT", "Board"]
+
+LAST_WORDS_LIMIT = 0.6
+"""Seconds after which the end of a turn is told though the terminal is not silent (``Format.last_words``)."""
 
 DIALOG_GRACE = 2.0
 """Seconds between an agent's saying that it asks and its drawing of the question."""
@@ -41,6 +44,8 @@ class Board:
         self.attention: Attention | None = None
         self._clock = clock
         self._drawn_by = float("-inf")
+        self._rest_heard_at: float | None = None
+        self._rest_told_at = float("-inf")
 
     def look_at_title(self) -> None:
         """Take what the window title says for evidence."""
@@ -88,8 +93,26 @@ class Board:
             self._listener.on_status(status)
         return news or asks
 
+    def says_last_words(self, evidence: Evidence, fed_at: float) -> bool:
+        """Whether an agent that says that it rests may still draw its last words; Claude Code says so 20 ms before.
+
+        Args:
+            evidence: what ``weigh`` found.
+            fed_at: when (monotonic) the terminal's last bytes came.
+        """
+        if not (evidence.at_rest and evidence.source == "osc7501" and self.is_news(evidence)):
+            self._rest_heard_at = None
+            return False
+        now = self._clock.monotonic()
+        if self._rest_heard_at is None:
+            self._rest_heard_at = now
+        self._rest_told_at = min(fed_at + self._format.last_words, self._rest_heard_at + LAST_WORDS_LIMIT)
+        return now < self._rest_told_at
+
     def next_change(self) -> float | None:
         """When (monotonic) something is to be told though nothing is heard; None: never."""
+        if self._rest_heard_at is not None:
+            return self._rest_told_at
         waits = self.evidence.state == "blocked" and self.attention is None and self._clock.monotonic() < self._drawn_by
         return self._drawn_by if waits else None
 
@@ -102,12 +125,15 @@ class Board:
     def _attention_of(self, evidence: Evidence) -> Attention | None:
         if evidence.state != "blocked":
             return None
-        question, options = menu(self._emulator.rows())
+        dialog = self._format.dialog(self._emulator.rows())
         said = evidence.source == "osc7501" and evidence.kind == "permission"
-        if said and not options and self._clock.monotonic() < self._drawn_by:
+        if said and dialog is None and self._clock.monotonic() < self._drawn_by:
             return None  # it is said before it is drawn, and nobody can answer yet
-        text = evidence.text or plain(question) or "The agent waits for your answer."
-        choices = tuple(Option(number, plain(label, 200), option_kind(label)) for number, label in options)
+        text = evidence.text or (plain(dialog.text) if dialog else "") or "The agent waits for your answer."
+        choices = tuple(
+            Option(number, plain(label, 200), option_kind(label))
+            for number, label in (dialog.options if dialog else ())
+        )
         return Attention(evidence.kind or "permission", text, choices, evidence.since)
 
 

@@ -192,7 +192,7 @@ class TerminalConversation:
         """See ``Conversation``."""
         if self._closed:
             return
-        self._closed, self._crashed = True, exit_code != 0
+        self._closed, self._crashed = True, exit_code != 0 or not self._ready
         self._snapshot()
         self._signals.exited(exit_code)
         self._delivery.end(
@@ -315,7 +315,7 @@ class TerminalConversation:
         if not self._ready and self._format.ready(rows):
             self._become_ready()
         message = None
-        if not self._typing:
+        if not self._typing and (self._ready or self._crashed or not self._format.noisy_start):
             width = self._emulator.size[0]
             message = self._transcript.look(lines, self._clock.now(), width, crashed=self._crashed)
         if message is not None:
@@ -332,6 +332,8 @@ class TerminalConversation:
             return
         board = self._board
         evidence = board.weigh(self._ready)
+        if self._ready and board.says_last_words(evidence, self._fed_at):
+            return
         if board.is_news(evidence) and evidence.state != "working" and self._dirty_since is not None:
             self._snapshot()
             evidence = board.weigh(self._ready)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from jupyter_tasks.agentapi.formats import AGENT_TYPES, agent_type, format_for
 from jupyter_tasks.agentapi.formats.base import trim_empty_lines
-from jupyter_tasks.agentapi.formats.dialogs import menu
+from jupyter_tasks.agentapi.formats.dialogs import find_dialog, marked_dialog, option_kind
 from jupyter_tasks.agentapi.formats.echo import remove_user_input
+from jupyter_tasks.agentapi.formats.prose import joined
 from jupyter_tasks.errors import InvalidInput
 
 RULE = "─" * 40
@@ -180,10 +181,131 @@ def test_markers(name: str, row: str, state: str | None) -> None:
 
 def test_menus() -> None:
     rows = ["Run it?", "", "│ ❯ 1. Yes            │", "│   2. Yes, always    │", "│   3. No (esc)       │", "╰───╯"]
-    assert menu(rows) == ("Run it?", [("1", "Yes"), ("2", "Yes, always"), ("3", "No (esc)")])
-    assert menu(["1. only one"]) == ("", [])
-    assert menu(["3. not from", "4. the first"]) == ("", [])
-    assert menu([]) == ("", [])
+    for find in (find_dialog, marked_dialog):
+        found = find([*rows, *[""] * 900])
+        assert found is not None
+        assert (found.text, found.first) == ("Run it?", 0)
+        assert found.options == (("1", "Yes"), ("2", "Yes, always"), ("3", "No (esc)"))
+    assert find_dialog(["1. only one"]) is None
+    assert find_dialog(["3. not from", "4. the first"]) is None
+    assert find_dialog([]) is None
+
+
+def test_a_numbered_list_is_no_question() -> None:
+    rows = ["● The plan:", "", "  1. write the file", "  2. report", ""]
+    assert marked_dialog(rows) is None
+    assert format_for("claude").words("\n".join(rows), 80) == "The plan:\n\n1. write the file\n2. report"
+    typed = ["› 1. write the file", "  2. report", *(f"• row {n}" for n in range(9))]
+    assert marked_dialog(typed) is None
+
+
+def test_a_dialog_begins_at_its_rule_and_labels_may_wrap() -> None:
+    rows = [
+        "● Is this a question?",
+        "─" * 60,
+        " Bash command",
+        " Tip: there are other modes",
+        " echo hi",
+        "╌" * 60,
+        " Do you want to proceed?",
+        " ❯ 1. Yes",
+        "   2. Yes, and always allow access to",
+        "      /a/b from this project",
+        "   3. No",
+        "",
+        " Esc to cancel",
+    ]
+    found = marked_dialog(rows)
+    assert found is not None
+    assert (found.first, found.text) == (1, "Bash command echo hi Do you want to proceed?")
+    assert found.options[1] == ("2", "Yes, and always allow access to /a/b from this project")
+    assert [option_kind(label) for _, label in found.options] == ["allow_once", "allow_always", "reject_once"]
+    assert option_kind("Something else") == ""
+    assert format_for("claude").words("\n".join(rows), 80) == "Is this a question?"
+
+
+WRAPPED = [
+    (["one two three four five six seven", "eight"], ["one two three four five six seven eight"]),
+    (["one two three four five six", "eight"], ["one two three four five six", "eight"]),
+    (["- one two three four five six sevn", "  eight"], ["- one two three four five six sevn eight"]),
+    (["- one two three four five six sevn", "- eight"], ["- one two three four five six sevn", "- eight"]),
+    (["one two three four five six seven", "", "eight"], ["one two three four five six seven", "", "eight"]),
+    (["call(one, two, three, four, five) {", "eight"], ["call(one, two, three, four, five) {", "eight"]),
+    (["x" * 38, "eight"], ["x" * 38, "eight"]),
+    (["日本 " + "語" * 17, "語語"], ["日本 " + "語" * 19]),
+    (["", "eight"], ["", "eight"]),
+]
+
+
+@pytest.mark.parametrize(("rows", "paragraphs"), WRAPPED)
+def test_wrapped_rows_are_joined(rows: list[str], paragraphs: list[str]) -> None:
+    assert joined(rows, 40) == paragraphs
+    assert joined(rows, 20) == rows
+
+
+CLAUDE_WORDS = [
+    ("● Words.\n\n● Write(a.txt)\n  ⎿  Wrote 2 lines to a.txt\n      1 a\n\n● More.", "Words.\n\nMore."),
+    ("● Words.\n\n  Ran 1 shell command\n\n● More.", "Words.\n\nMore."),
+    ("● Words.\n\n  Read 2 files, ran 1 shell command\n", "Words."),
+    ("● I Ran 1 shell command.\n  Called him.", "I Ran 1 shell command.\nCalled him."),
+    ("● Running 1 shell command…\n  ⎿  $ sleep 9", ""),
+    ("● Reading 1 file… (ctrl+o to expand)", ""),
+    ("●", ""),
+    ("● Half a sen\n  ⎿  Interrupted · What should Claude do instead?", "Half a sen\n\nInterrupted."),
+    ("  ⎿  Credit balance too low · Add funds: there", "Credit balance too low · Add funds: there"),
+    ("✻ 401 invalid x-api-key · retrying in 16s · attempt 6/10", "401 invalid x-api-key (trying again)"),
+    ("● Words.\n\n✻ Worked for 1s · done 7:16 PM\n\n" + " " * 60 + "◐ medium · /effort", "Words."),
+    ("A version that draws no bullets.", "A version that draws no bullets."),
+    ("● Words.\n\n❯ typed meanwhile\n", "Words."),
+    ("● Words.\n" + "─" * 60 + "\n something below", "Words."),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), CLAUDE_WORDS)
+def test_what_claude_says(text: str, words: str) -> None:
+    assert format_for("claude").words(text, 80) == words
+
+
+CODEX_WORDS = [
+    ("• Words.\n\n• Added a.txt (+2 -0)\n    1 +a\n    + Show details\n\n• More.", "Words.\n\nMore."),
+    ("• Words.\n\n• Ran cat a.txt\n  └ hello\n    world\n\n• More.", "Words.\n\nMore."),
+    ("• Called coder.coder_report_task\n  └ Thanks for reporting!\n    + Show details", ""),
+    ("• Added is the first word, and this is prose.", "Added is the first word, and this is prose."),
+    ("• Words.\n  └ Tip: You can resume.\n\n  Worked for <1s • 19:16", "Words."),
+    (
+        "◦ Reconnecting... 3/5 (1s • esc to interrupt)\n  └ Unexpected status 401: no",
+        "Unexpected status 401: no (trying again)",
+    ),
+    ('■ {"error": {"message": "Too low.",\n"type": "x"}}', "Too low."),
+    ('■ {"error": cut off', '{"error": cut off'),
+    ('■ {"error": ["odd"]}', '{"error": ["odd"]}'),
+    ("■ Conversation interrupted - use /feedback if something went wrong", "Interrupted."),
+    ("• Working (2s • esc to interrupt)", ""),
+    ("A version that draws no bullets.", "A version that draws no bullets."),
+    ("  ? for shortcuts", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), CODEX_WORDS)
+def test_what_codex_says(text: str, words: str) -> None:
+    assert format_for("codex").words(text, 80) == words
+
+
+LEADS = [
+    ("claude", "/help me", "> "),
+    ("claude", "/etc/hosts is wrong", " "),
+    ("claude", "! not a command", " "),
+    ("claude", "words", ""),
+    ("codex", "/help me", " "),
+    ("codex", "@file", " "),
+    ("codex", "words", ""),
+    ("custom", "/help me", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "lead"), LEADS)
+def test_what_looks_like_a_command_is_a_message(name: str, text: str, lead: str) -> None:
+    assert format_for(name).lead(text) == lead
 
 
 def test_agent_types() -> None:
@@ -223,7 +345,9 @@ def test_any_screen_can_be_read(screen: str, user: str) -> None:
         agent.without_transient(text)
         agent.marker_rule(screen.split("\n"))
         agent.title_rule(screen)
-        menu(screen.split("\n"))
+        marked_dialog(screen.split("\n"))
+        agent.words(screen, 40)
+        agent.steady(screen.split("\n"))
     assert trim_empty_lines(trim_empty_lines(screen)) == trim_empty_lines(screen)
 
 
@@ -233,5 +357,6 @@ def test_large_screens_are_read_quickly() -> None:
     prompt = "\n".join(f"line {n} of a very long prompt" for n in range(10_000))
     began = time.monotonic()
     for name in AGENT_TYPES:
-        format_for(name).message(screen, prompt)
+        text, _ = format_for(name).message(screen, prompt)
+        format_for(name).words(text, 80)
     assert time.monotonic() - began < 1

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -84,15 +85,15 @@ class Program:
         os.close(slave)
         os.set_blocking(self.master, False)
         self.keys: set[str] = set()
-        self.recording = bytearray()
-        self.marks: list[tuple[int, str]] = []
+        self.tape: list[tuple[float, str, bytes]] = []
+        """(seconds since the start, key of what was typed or "" for what was drawn, the bytes)."""
+        self._started = time.monotonic()
 
     async def write(self, data: bytes, key: str) -> bool:
         if key in self.keys:
             return False
         self.keys.add(key)
-        if not key.startswith("reply"):
-            self.marks.append((len(self.recording), key))
+        self._note(key, data)
         while data:
             try:
                 data = data[os.write(self.master, data) :]
@@ -110,8 +111,11 @@ class Program:
             if not data:
                 conversation.closed(await anyio.to_thread.run_sync(self.process.wait))
                 return
-            self.recording += data
+            self._note("", data)
             conversation.feed(data)
+
+    def _note(self, key: str, data: bytes) -> None:
+        self.tape.append((round(time.monotonic() - self._started, 3), key, data))
 
     def end(self) -> None:
         """Kill it, with what it started."""
@@ -141,6 +145,13 @@ class Desk:
         """What the agent told through MCP."""
         return [json.loads(line) for line in self.reports.read_text().splitlines()] if self.reports.exists() else []
 
+    def command(self, kind: str, *flags: str, ask: bool = False) -> list[str]:
+        """The command of ``kind``, which asks for permission, or never does."""
+        if kind == "codex":
+            return self.codex(*flags, ask=ask)
+        mode = "default" if ask else "bypassPermissions"
+        return self.claude("--permission-mode", mode, "--allowedTools", "mcp__coder__coder_report_task", *flags)
+
     def claude(self, *flags: str, key: str = "a key") -> list[str]:
         """Claude Code's command, configured."""
         self.env |= {
@@ -151,6 +162,7 @@ class Desk:
             "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL": "1",
             "CLAUDE_CODE_SANDBOXED": "1",
             "IS_SANDBOX": "1",
+            "CLAUDE_CODE_MAX_RETRIES": "1",
         }
         server = {"type": "stdio", "command": sys.executable, "args": [str(MCP)], "env": {}}
         settings = {"hasCompletedOnboarding": True, "mcpServers": {"coder": server}}
@@ -159,9 +171,7 @@ class Desk:
         (self.home / ".claude" / "settings.json").write_text('{"skipDangerousModePermissionPrompt": true}')
         return [str(self.clis.command("claude")), *flags]
 
-    def codex(
-        self, *flags: str, approval: str = "never", sandbox: str = "danger-full-access", key: str = "k"
-    ) -> list[str]:
+    def codex(self, *flags: str, ask: bool = False, key: str = "a key") -> list[str]:
         """Codex's command, configured."""
         approval, sandbox = ("on-request", "read-only") if ask else ("never", "danger-full-access")
         self.env["SCRIPTED_API_KEY"] = key

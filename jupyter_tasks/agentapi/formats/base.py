@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from jupyter_tasks.agentapi.formats.boxes import generic_box
+from jupyter_tasks.agentapi.formats.dialogs import Dialog, find_dialog
 from jupyter_tasks.agentapi.formats.echo import EchoTail, no_tail, remove_user_input
 
 __all__ = ["CTRL_C", "ESC", "Format", "Rule", "Words", "keep_tools", "keep_words", "trim_empty_lines"]
@@ -58,7 +59,8 @@ class Format:
     ``titles`` and ``markers`` are tried in order: the first that matches the window title, or a row near the end of
     the screen, decides. ``transient`` matches lines that show progress and are no part of a message. ``words`` makes
     of a message what a person reads: no tool calls, no progress, paragraphs in one line. ``steady`` takes out what
-    changes on its own and is no part of the talk (a banner). ``said`` matches a row that begins what the user said.
+    changes on its own and is no part of the talk (a banner). ``dialog`` finds the
+    question that closes the screen. ``said`` matches a row that begins what the user said.
     ``lead`` gives what must be typed in front of a message, so that the agent takes it for one and no command.
     """
 
@@ -72,8 +74,13 @@ class Format:
     interrupt: bytes = CTRL_C
     words: Words = keep_words
     steady: Callable[[list[str]], list[str]] = list
+    dialog: Callable[[Sequence[str]], Dialog | None] = find_dialog
     said: re.Pattern[str] | None = None
     lead: Callable[[str], str] = no_lead
+    noisy_start: bool = False
+    """Whether what it shows before it takes input is no message."""
+    last_words: float = 0.0
+    """Seconds of silence after which the end of a turn is believed, where the agent says it before it draws."""
     settle: float = field(default=0.25)
     """Seconds that the screen must be still after typed text before Enter follows."""
 

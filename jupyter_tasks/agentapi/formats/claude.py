@@ -7,6 +7,7 @@ import re
 from jupyter_tasks.agentapi.formats.base import ESC, Format, Rule
 from jupyter_tasks.agentapi.formats.boxes import generic_box, has_border
 from jupyter_tasks.agentapi.formats.claude_words import claude_words
+from jupyter_tasks.agentapi.formats.dialogs import marked_dialog
 
 __all__ = ["FORMAT", "claude_box", "claude_lead", "hide_report_task"]
 
@@ -90,8 +91,11 @@ FORMAT = Format(
         Rule(re.compile(r"\besc to interrupt\b"), "working"),
     ),
     words=claude_words,
+    dialog=marked_dialog,
     steady=_steady,
     said=re.compile(r"^❯ "),
     lead=claude_lead,
     interrupt=ESC,
+    noisy_start=True,
+    last_words=0.1,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jupyter_tasks.agentapi.formats.dialogs import find_dialog
+from jupyter_tasks.agentapi.formats.dialogs import marked_dialog
 from jupyter_tasks.agentapi.formats.prose import joined
 
 __all__ = ["claude_words"]
@@ -33,7 +33,7 @@ _INTERRUPTED = "Interrupted"
 def claude_words(text: str, width: int) -> str:
     """See ``Format.words``."""
     rows = text.split("\n")
-    dialog = find_dialog(rows)
+    dialog = marked_dialog(rows)
     if dialog is not None:
         rows = rows[: dialog.first]
     cut = next((at for at, row in enumerate(rows) if _RULE.match(row)), len(rows))

@@ -6,6 +6,7 @@ import re
 
 from jupyter_tasks.agentapi.formats.base import ESC, Format, Rule
 from jupyter_tasks.agentapi.formats.codex_words import codex_words
+from jupyter_tasks.agentapi.formats.dialogs import marked_dialog
 
 __all__ = ["FORMAT", "codex_box", "codex_lead", "hide_report_task"]
 
@@ -76,8 +77,11 @@ FORMAT = Format(
         Rule(re.compile(r"\besc to interrupt\b"), "working"),
     ),
     words=codex_words,
+    dialog=marked_dialog,
     steady=_steady,
     said=re.compile(r"^› "),
     lead=codex_lead,
     interrupt=ESC,
+    noisy_start=True,
+    last_words=0.1,
 )

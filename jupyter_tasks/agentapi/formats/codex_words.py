@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from jupyter_tasks.agentapi.formats.dialogs import find_dialog
+from jupyter_tasks.agentapi.formats.dialogs import marked_dialog
 from jupyter_tasks.agentapi.formats.prose import joined
 
 __all__ = ["codex_words"]
@@ -33,7 +33,7 @@ _INTERRUPTED = "Conversation interrupted"
 def codex_words(text: str, width: int) -> str:
     """See ``Format.words``."""
     rows = text.split("\n")
-    dialog = find_dialog(rows)
+    dialog = marked_dialog(rows)
     if dialog is not None:
         rows = rows[: dialog.first]
     while rows and (not rows[-1].strip() or _LOWEST.match(rows[-1])):

@@ -10,10 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Dialog", "find_dialog", "menu", "option_kind"]
+__all__ = ["Dialog", "find_dialog", "marked_dialog", "option_kind"]
 
 _MENU_LINE = re.compile(r"^[\s│┃|]*(?:[❯›>→●○•*]\s*)?(\d{1,2})[.)]\s+(\S.*?)[\s│┃|]*$")
+_MARKED = re.compile(r"^[\s│┃|]*[❯›]\s*\d{1,2}[.)]\s")
 _REACH = 60
+_BELOW = 5
+"""Rows with text below a marked menu, at most."""
 _ABOVE = 40
 _BORDER = re.compile(r"[\s│┃|]*[─▔━╭╮╰╯]{10,}[\s│┃|]*")
 _RULE = re.compile(r"[─▔━]{15}")
@@ -56,13 +59,14 @@ def find_dialog(rows: Sequence[str]) -> Dialog | None:
     return Dialog(begin, text[:_MAX_TEXT], tuple(options))
 
 
-def menu(rows: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """A numbered menu at the end of the screen: the question above it, and (number, label) of each line.
-
-    ``"", []`` when there is none.
-    """
+def marked_dialog(rows: Sequence[str]) -> Dialog | None:
+    """The same where one of the answers is marked with ``❯`` or ``›``: a numbered list in a text is no question."""
     found = find_dialog(rows)
-    return (found.text, list(found.options)) if found else ("", [])
+    if found is None:
+        return None
+    lines = [at for at in range(found.first, len(rows)) if _MENU_LINE.match(rows[at])]
+    below = sum(bool(row.strip()) for row in rows[lines[-1] + 1 :])
+    return found if below <= _BELOW and any(_MARKED.match(rows[at]) for at in lines) else None
 
 
 def option_kind(label: str) -> str:
