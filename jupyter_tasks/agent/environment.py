@@ -55,9 +55,9 @@ class Environment:
         }
         if "coder" in services:
             own["CODER_AGENT_URL"] = f"http://127.0.0.1:{services['coder']}"
-        variables.update(own)
         if "gateway" in services:
             own["JUPYTER_TASKS_GATEWAY_URL"] = f"http://127.0.0.1:{services['gateway']}"
+        variables.update(own)
         # as Coder: the process's own variables are what $NAME means in a manifest's value
         variables.update({key: expand(value, variables) for key, value in manifest.env.items()})
         variables["CODER_AGENT_TOKEN"] = manifest.token
