@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,32 +29,26 @@ from jupyter_tasks._version import __version__
 from jupyter_tasks.clock import Clock, SystemClock
 from jupyter_tasks.config import TasksEngine, load_config
 from jupyter_tasks.errors import EngineUnavailable, TasksError
-from jupyter_tasks.metering.credentials import Credentials
 from jupyter_tasks.metering.entitlements import Entitlements
-from jupyter_tasks.metering.gateway import Gateway
-from jupyter_tasks.metering.task_tokens import TaskTokens
 from jupyter_tasks.server.activity import Activity
 from jupyter_tasks.server.app import make_app
+from jupyter_tasks.server.engine_parts import make_creation, make_house
 from jupyter_tasks.server.listening import EngineServer
 from jupyter_tasks.server.preview_origin import PreviewOrigin
 from jupyter_tasks.store.build_rows import tasks_with_work
 from jupyter_tasks.store.database import Database
-from jupyter_tasks.store.journal import Change, Journal
-from jupyter_tasks.store.llm_rows import LlmCall, add_llm_call
+from jupyter_tasks.store.journal import Journal
 from jupyter_tasks.store.task_rows import live_tasks
+from jupyter_tasks.tasks.apply_recovery import recover
 from jupyter_tasks.tasks.bundle import TaskBundle
-from jupyter_tasks.tasks.creation import Creation
 from jupyter_tasks.tasks.house import House
-from jupyter_tasks.tasks.naming_model import namer_from
+from jupyter_tasks.tasks.notify import Notify
 from jupyter_tasks.tasks.owner import this_user
-from jupyter_tasks.tasks.previews import Capabilities
-from jupyter_tasks.tasks.review import Review
+from jupyter_tasks.tasks.retention import Retention
 from jupyter_tasks.tasks.service import TaskService
 from jupyter_tasks.tasks.session import Sessions
-from jupyter_tasks.tasks.slots import Slots
 from jupyter_tasks.tasks.unisolated import may_run_unisolated
 from jupyter_tasks.templates.library import Library, default_library
-from jupyter_tasks.workspaces.provisioner import Provisioner
 
 __all__ = ["Engine", "serve"]
 
@@ -92,14 +85,19 @@ class Engine:
             journal = Journal(database, self.clock)
             await journal.open()
             async with anyio.create_task_group() as group:
-                house = self._house(journal)
+                house = make_house(journal, self.settings, self._config, self.clock)
+                stack.push_async_callback(house.gateway.close)
+                await recover(house.applies, journal)
                 library = default_library()
                 sessions = Sessions(group, house, lambda bundle: self._unisolated(library, bundle))
-                service = TaskService(self._creation(house, library), sessions, self.entitlements)
+                creation = make_creation(house, library, self.owner, self.settings, self.entitlements)
+                service = TaskService(creation, sessions, self.entitlements, Retention(config=self._config))
                 async with self._serving(service, house):
                     for task_id in await journal.read(tasks_with_work):
                         sessions.wake(task_id)
                     group.start_soon(self._collect_orphans, house, name="orphans")
+                    group.start_soon(service.keep_pruning, name="pruning")
+                    group.start_soon(Notify(config=self._config).run, journal, self.clock, name="notifications")
                     group.start_soon(self._watch_idleness, house, name="idleness")
                     task_status.started()
                     await self._stopping.wait()
@@ -129,54 +127,6 @@ class Engine:
         """After ``stop``: return when everything has been let go."""
         if self._holder is not None:
             await self._holder
-
-    # ------------------------------------------------------------ parts
-
-    def _house(self, journal: Journal) -> House:
-        state = places.state_dir()
-        credentials = Credentials(state / "keys.json", os.environ, clock=self.clock)
-
-        async def record(call: LlmCall) -> None:
-            await house.change(call.task_id, lambda change: add_llm_call(change.connection, call))
-
-        house = House(
-            journal=journal,
-            clock=self.clock,
-            slots=Slots(self.settings.max_active),
-            provisioners=self._provisioners(state),
-            capabilities=Capabilities(self.clock),
-            credentials=credentials,
-            gateway=Gateway(credentials, record, self.clock, config=self._config),
-            task_tokens=TaskTokens(state / "task-tokens.secret"),
-            applies=state / "applies",
-            review_of=lambda workspace_id: Review(state / "reviews" / f"{workspace_id}.git", self.clock),
-        )
-        return house
-
-    def _provisioners(self, state: Path) -> dict[str, Provisioner]:
-        made: dict[str, Provisioner] = {}
-        for name, dotted in self.settings.provisioners.items():
-            module, _, attribute = dotted.rpartition(".")
-            made[name] = getattr(import_module(module), attribute)(
-                state=state, links=places.links_dir(), clock=self.clock, config=self._config
-            )
-        return made
-
-    def _creation(self, house: House, library: Library) -> Creation:
-        def admit(change: Change) -> None:
-            self.entitlements.check(change.connection, change.now)
-
-        return Creation(
-            house=house,
-            library=library,
-            owner=self.owner,
-            admit=admit,
-            default_template=self.settings.default_template,
-            allow_unisolated=lambda plan, template_id: may_run_unisolated(library, template_id, plan.parameters),
-            planning=anyio.CapacityLimiter(2),
-            surveying=anyio.CapacityLimiter(2),
-            namer=namer_from(os.environ),
-        )
 
     def _unisolated(self, library: Library, bundle: TaskBundle) -> bool:
         return may_run_unisolated(library, bundle.task.template_id, bundle.plan.parameters)

@@ -29,9 +29,11 @@ from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of, bundles, found_bun
 from jupyter_tasks.tasks.creation import Creation
 from jupyter_tasks.tasks.machine import machine_variables
 from jupyter_tasks.tasks.previews import Capability
-from jupyter_tasks.tasks.requests import request_delete, request_start, request_stop
+from jupyter_tasks.tasks.requests import request_start, request_stop
+from jupyter_tasks.tasks.retention import Retention
 from jupyter_tasks.tasks.service_keys import KeyService
 from jupyter_tasks.tasks.service_review import ReviewService
+from jupyter_tasks.tasks.service_upkeep import UpkeepService
 from jupyter_tasks.tasks.session import Sessions
 from jupyter_tasks.templates.planning import template_invalid
 
@@ -40,11 +42,13 @@ __all__ = ["TaskService"]
 MOST_INPUT = 1 << 20
 
 
-class TaskService(KeyService, ReviewService):
+class TaskService(KeyService, ReviewService, UpkeepService):
     """The service of one user's engine."""
 
-    def __init__(self, creation: Creation, sessions: Sessions, entitlements: Entitlements) -> None:
-        super().__init__(creation.house, creation.owner, sessions)
+    def __init__(
+        self, creation: Creation, sessions: Sessions, entitlements: Entitlements, retention: Retention
+    ) -> None:
+        super().__init__(creation.house, creation.owner, sessions, retention)
         self._creation = creation
         self._entitlements = entitlements
 
@@ -134,9 +138,7 @@ class TaskService(KeyService, ReviewService):
 
     async def delete(self, user: str, task: str) -> None:
         """DELETE /tasks/{user}/{task}."""
-        bundle = await self._bundle(user, task)
-        await self._house.change(bundle.task.id, lambda change: request_delete(change, bundle))
-        self._sessions.wake(bundle.task.id)
+        await self._drop((await self._bundle(user, task)).task.id)
 
     async def update_input(self, user: str, task: str, text: str) -> None:
         """PATCH …/input: only while paused; given at the next start."""

@@ -21,6 +21,7 @@ from jupyter_tasks.errors import TasksError
 from jupyter_tasks.store.build_rows import finish_build, set_runtime, start_build
 from jupyter_tasks.store.codec import to_time
 from jupyter_tasks.store.journal import Change
+from jupyter_tasks.tasks.apply_recovery import forget
 from jupyter_tasks.tasks.belongings import Belongings
 from jupyter_tasks.tasks.build_log import BuildLog
 from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of
@@ -155,6 +156,7 @@ class TaskSession:
             )
             if bundle.build.transition == "delete":
                 await house.review_of(bundle.task.workspace_id).remove()
+                await forget(house.applies, self.task_id)
             return True
 
         if await self._guarded(bundle, lock, log, act):
