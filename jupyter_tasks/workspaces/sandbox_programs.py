@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_tasks.errors import InvalidInput, ProgramMissing
+from jupyter_tasks.workspaces.sandbox_node import node_dependencies
 
 __all__ = ["SYSTEM", "Needs", "base_python", "is_system", "plain", "python_needs", "resolve_programs"]
 
@@ -152,6 +153,9 @@ def _add_file(path: Path, search: str, needs: Needs, private: tuple[Path, ...], 
         if (top / "pyvenv.cfg").is_file():
             python_needs(top, needs, private=private)
     needs.add_path(top or real)
+    if top is not None and "node_modules" in top.parts:
+        for directory in node_dependencies(top):
+            needs.add_path(directory)
     _add_interpreter(real, search, needs, private, depth)
 
 
