@@ -50,7 +50,7 @@ class Cell:
     @property
     def title(self) -> str:
         """Its first line with something in it, short, for people."""
-        first = next((line.strip() for line in self.source.splitlines() if line.strip()), "")
+        first = next((line.strip() for line in self.source[:10_000].splitlines() if line.strip()), "")
         shown = "".join(each if each.isprintable() else " " for each in first[:60])
         return f"{shown[:57]}…" if len(first) > 58 else shown
 
