@@ -10,6 +10,8 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -73,14 +75,21 @@ async def watch(
         return None
     dog = watchdog(folder, record)
     agent = _AgentWatch(record, clock.monotonic())
-    try:
-        while True:
+    broken: Exit | None = None
+
+    async def look() -> None:
+        nonlocal broken
+        while broken is None:
             now = clock.monotonic()
             broken = await anyio.to_thread.run_sync(_look, agent, dog, now, limiter=threads)
-            if broken is not None:
-                return broken if is_running(record) else None
-            if await _ended(fd, clock, dog.interval()):
-                return None
+            if broken is None:
+                await clock.sleep(dog.interval())
+
+    try:
+        # one wait for the end, however often it is looked at meanwhile: there may be a hundred of these
+        if await _ends_before(fd, look):
+            return None
+        return broken if is_running(record) else None
     finally:
         os.close(fd)
 
@@ -104,9 +113,10 @@ class _AgentWatch:
         return Exit(reason="The workspace agent ended unexpectedly.") if gone else None
 
 
-async def _ended(fd: int, clock: Clock, seconds: float) -> bool:
-    """Whether the process of this pidfd ends within so many seconds."""
+async def _ends_before(fd: int, work: Callable[[], Awaitable[None]]) -> bool:
+    """Whether the process of this pidfd ends before ``work`` does, which is cancelled then."""
     over = False
+    raised: Exception | None = None
     async with anyio.create_task_group() as tasks:
 
         async def wait() -> None:
@@ -116,8 +126,13 @@ async def _ended(fd: int, clock: Clock, seconds: float) -> bool:
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(wait)
-        await clock.sleep(seconds)
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - a task group would wrap it
+            raised = error
         tasks.cancel_scope.cancel()
+    if raised is not None:
+        raise raised
     return over
 
 
@@ -127,7 +142,7 @@ async def ended_within(record: RunRecord, clock: Clock, grace: float) -> bool:
     if fd is None:
         return True
     try:
-        return grace > 0 and await _ended(fd, clock, grace)
+        return grace > 0 and await _ends_before(fd, partial(clock.sleep, grace))
     finally:
         os.close(fd)
 

@@ -147,7 +147,8 @@ async def test_stop_says_so_and_grace_is_given(local: LocalProvisioner, clean: N
 @pytest.mark.anyio
 async def test_agent_that_cannot_start_is_a_sentence(short: Path) -> None:
     broken = short / "broken.pyz"
-    broken.write_text("raise SystemExit('no such luck')")
+    with zipfile.ZipFile(broken, "w") as archive:
+        archive.writestr("agent/__init__.py", "raise SystemExit('no such luck')")
     local = LocalProvisioner(state=short / "s", links=short / "l", archive=lambda: broken)
     with pytest.raises(WorkspaceFailed, match="no such luck"):
         await local.start(ref(), plan(), silent)

@@ -19,7 +19,7 @@ data "coder_parameter" "how" {
 
 resource "terraform_data" "local_workspace" {
   input = {
-    memory   = "256MB"
+    memory   = "2GB"
     programs = ["python3"]
     files    = "${path.module}/files"
   }
