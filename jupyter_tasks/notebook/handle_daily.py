@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_tasks import models
-from jupyter_tasks.errors import Conflict
+from jupyter_tasks.errors import Conflict, TasksError
 from jupyter_tasks.notebook.amounts import count
 from jupyter_tasks.notebook.choice import chosen
 from jupyter_tasks.notebook.render_views import Applied, Project, Undone
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jupyter_tasks.notebook.handle_session import Session
 
 __all__ = ["DailyWork"]
+
+_FORCE = "apply() takes changes over into your files; delete(force=True) deletes them with the task."
 
 
 class DailyWork:
@@ -99,11 +101,25 @@ class DailyWork:
         return self._task
 
     def _keep_unapplied(self) -> None:
-        """Before a delete. Raises: Conflict while there are changes that were not applied."""
-        number = self._newest().unapplied
+        """Before a delete. Raises: Conflict while there are changes that were not applied, or may be."""
+        number = self._left()
         if number:
             raise Conflict(
                 f"{count(number, 'changed file')} of {self._task.name} {'was' if number == 1 else 'were'} not applied.",
-                hint="apply() takes changes over into your files; delete(force=True) deletes them with the task.",
+                hint=_FORCE,
                 retryable=False,
             )
+
+    def _left(self) -> int:
+        """How many files are not applied; where the engine does not know it yet, how many were changed."""
+        task = self._newest()
+        if task.unapplied is not None or not task.capabilities.diff:
+            return task.unapplied or 0
+        try:
+            return len(self._session.client.diff(task.id).files)
+        except TasksError as error:
+            raise Conflict(
+                f"It cannot be told whether {task.name} has changes that were not applied.",
+                detail=error.message,
+                hint=_FORCE,
+            ) from None

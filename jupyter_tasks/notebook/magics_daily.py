@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jupyter_tasks.errors import InvalidInput
@@ -25,18 +26,18 @@ _YES = ("-y", "--yes")
 def _apply(magics: TaskMagics, asked: Parsed) -> Applied:
     words = _words(asked, "apply")
     handle = magics.handle(words[0] if words else None)
-    paths, branch, message = words[1:], asked.one("branch"), asked.one("message")
+    branch, message = asked.one("branch"), asked.one("message")
     if message is not None and branch is None:
         raise InvalidInput("--message is the message of a commit: it goes with --branch.", code="bad_option")
-    yes = asked.on("yes")
-    done = handle.apply(*paths, branch=branch, message=message, dry_run=asked.on("dry-run"), accept_runnable=yes)
+    apply = partial(handle.apply, *words[1:], branch=branch, message=message, target=asked.one("target"))
+    done = apply(dry_run=asked.on("dry-run"), accept_runnable=asked.on("yes"))
     runnable = [file.path for file in done.files if file.runnable]
     held = any(file.action in {"conflict", "refused"} for file in done.files)
-    if done.applied or done.dry_run or yes or held or not runnable:
+    if done.applied or done.dry_run or asked.on("yes") or held or not runnable:
         return done
     if not agreed(magics, f"These would run by themselves: {', '.join(map(repr, runnable))}. Take them too?"):
         return done
-    return handle.apply(*paths, branch=branch, message=message, accept_runnable=True)
+    return apply(accept_runnable=True)
 
 
 def _undo(magics: TaskMagics, asked: Parsed) -> Undone:
@@ -112,6 +113,7 @@ DAILY_VERBS: Sequence[Verb] = (
         options=(
             Option(names=("--branch",), value="NAME", help="make a commit on this new branch, and touch no file"),
             Option(names=("-m", "--message"), value="TEXT", help="of that commit (else the prompt)"),
+            Option(names=("--target",), value="DIR", help="where the project is now, if it was moved"),
             Option(names=("-n", "--dry-run"), help="show what would be done"),
             Option(names=_YES, help="also take files that would run by themselves"),
         ),

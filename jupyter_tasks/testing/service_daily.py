@@ -100,7 +100,9 @@ class FakeDaily(FakeRoom):
     async def put_key(self, provider: str, request: models.PutKeyRequest) -> models.Key:
         self.calls.append(("put_key", provider, request))
         if provider not in _URLS:
-            raise NotFound("There is no such provider.", hint=f"Providers are {', '.join(_URLS)}.")
+            raise InvalidInput(
+                f"No provider is called {provider!r}.", hint=f"There are: {', '.join(_URLS)}.", code="no_such_provider"
+            )
         if not request.secret.get_secret_value().strip():
             raise InvalidInput("The credential is empty.")
         self._keys[provider] = models.Key(

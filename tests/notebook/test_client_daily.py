@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,36 @@ def test_what_was_never_sent_has_a_known_outcome(tmp_path: Path) -> None:
     with Client(nobody, start=False) as client, pytest.raises(EngineUnavailable) as caught:
         client.apply("one", models.ApplyRequest())
     assert "not known" not in caught.value.detail
+
+
+def test_a_connection_that_breaks_is_no_second_apply(tmp_path: Path) -> None:
+    path, heard = tmp_path / "s", []
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve() -> None:
+            while True:
+                connection, _ = listening.accept()
+                with connection:
+                    head = connection.recv(65536)
+                    if head.startswith(b"GET /stop"):
+                        return
+                    if head:
+                        heard.append(head.split(b"\r\n")[0])
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        with Client(Connection("socket", "http://engine/", socket=path), start=False) as client:
+            for call in (lambda: client.apply("one", models.ApplyRequest()), lambda: client.undo("one")):
+                with pytest.raises(EngineUnavailable) as caught:
+                    call()
+                assert "It is not known whether" in caught.value.detail
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(str(path))
+            last.sendall(b"GET /stop")
+        serving.join(timeout=10)
+    assert heard == [
+        b"POST /api/v2/tasks/me/one/apply HTTP/1.1",
+        b"POST /api/v2/tasks/me/one/undo HTTP/1.1",
+    ]

@@ -12,7 +12,7 @@ from notebook_engine import NotebookEngine
 from pydantic import SecretStr
 
 from jupyter_tasks import TaskHandle, models
-from jupyter_tasks.errors import Conflict, InvalidInput, NotFound
+from jupyter_tasks.errors import Conflict, InvalidInput, LimitReached, NotFound
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 A, B = (models.AppliedFile(path=path, action="modified") for path in ("a.py", "d/b.py"))
@@ -104,6 +104,26 @@ def test_delete_does_not_drop_what_was_not_applied(make: Any) -> None:
         other.refresh()
 
 
+def test_delete_looks_where_nothing_is_known_yet(make: Any, notebook_engine: NotebookEngine) -> None:
+    handle = make(unapplied=None, capabilities=models.Capabilities(diff=True))
+    file = models.DiffFile(path="a.py", status="modified")
+    notebook_engine.service.diffs[handle.id] = models.DiffResponse(files=[file], additions=1, deletions=0, patch="")
+    with pytest.raises(Conflict) as caught:
+        handle.delete()
+    assert "1 changed file of purple was not applied" in caught.value.message
+
+    async def unreadable(user: str, task: str) -> models.DiffResponse:
+        raise LimitReached("The workspace has too many files.")
+
+    diff, notebook_engine.service.diff = notebook_engine.service.diff, unreadable  # type: ignore[method-assign]
+    with pytest.raises(Conflict) as caught:
+        handle.delete()
+    assert "too many files" in caught.value.detail
+    notebook_engine.service.diff = diff  # type: ignore[method-assign]
+    notebook_engine.service.diffs.clear()
+    handle.delete()
+
+
 @pytest.mark.parametrize("option", [2, "2", "no", "NO"])
 def test_answer_by_number_words_or_id(make: Any, notebook_engine: NotebookEngine, option: str | int) -> None:
     options = [models.PermissionOption(id="yes", label="Yes"), models.PermissionOption(id="no", label="No")]
@@ -155,8 +175,9 @@ def test_apply_and_undo_by_magic(shell: InteractiveShell, notebook_engine: Noteb
     assert run(shell, "%tasks apply purple a.py 'a b.py'").applied
     assert last(notebook_engine, "apply")[3].paths == ["a.py", "a b.py"]
     assert run(shell, "%tasks undo purple").undone
-    assert run(shell, "%tasks apply --branch x -m 'a message' purple").commit
+    assert run(shell, "%tasks apply --branch x -m 'a message' --target /moved purple").commit
     assert last(notebook_engine, "apply")[3].message == "a message"
+    assert last(notebook_engine, "apply")[3].target == "/moved"
     with pytest.raises(InvalidInput):
         run(shell, "%tasks apply -m x purple")
     with pytest.raises(InvalidInput):
