@@ -89,7 +89,8 @@ class Vendor(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", "0")))
-        secret = self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
+        own = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
+        secret = own or self.headers.get("authorization", "").removeprefix("Bearer ")
         type(self).given.append(secret)
         if self.path.endswith("/crash"):
             self.close_connection = True
