@@ -12,6 +12,7 @@ agent's own report, window title, marker on the screen, stability of the screen,
   ``REPORT_HOLD`` seconds more (the agent forgot to take it back).
 - A question on the screen outranks a title that says idle: to some agents waiting for permission is being idle.
 - What a source said before a turn began counts again only ``TURN_GRACE`` seconds later: the agent has not seen Enter.
+  The same holds for a program that says idle in a turn in which it has not said working: it answers an older question.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ _PROGRAM_STATES: dict[str, State] = {
     "done": "complete",
     "error": "failure",
 }
+_NOT_STARTED = (126, 127)
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
@@ -143,6 +145,7 @@ class Signals:
     _levels: dict[Source, _Level] = field(default_factory=dict)
     _programs: dict[str, _Level] = field(default_factory=dict)
     _turn_at: float = float("-inf")
+    _worked_at: float = float("-inf")
     _began: datetime | None = None
 
     def turn(self) -> None:
@@ -178,18 +181,22 @@ class Signals:
             else:
                 self._programs.clear()
             return
+        if said.state != "idle":
+            self._worked_at = self.clock.monotonic()
         before = self._programs.pop(said.id, None)
         self._programs[said.id] = self._level(before, said.state, said.kind, said.text)
         while len(self._programs) > _MAX_PROGRAMS:
             del self._programs[next(iter(self._programs))]
 
-    def exited(self, code: int | None) -> None:
-        """The agent's process has ended."""
+    def exited(self, code: int | None, words: str = "") -> None:
+        """The agent's process has ended; ``words`` are its last ones, told where it did not end well."""
         reported = self._levels.get("report")
         state: State = "complete" if code == 0 else "failure"
         text = _how_it_ended(code)
         if code == 0 and reported is not None and reported.state in ("complete", "failure"):
             state, text = reported.state, reported.text or text
+        elif code and code > 0 and code not in _NOT_STARTED and words:
+            text = plain(f"{text.removesuffix('.')}: {words}")
         self.observe("exit", state, text=text)
 
     def decide(self) -> Evidence:
@@ -197,7 +204,7 @@ class Signals:
         for source in ("exit", "acp"):
             if source in self._levels:
                 return self._evidence(source, self._levels[source])
-        programs = [level for level in self._programs.values() if self._counts(level)]
+        programs = [level for level in self._programs.values() if self._program_counts(level)]
         if programs:
             strongest = max(programs, key=lambda level: _WEIGHT[level.state])
             return self._with_report("osc7501", strongest)
@@ -239,6 +246,11 @@ class Signals:
             return True
         return self.clock.monotonic() >= self._turn_at + TURN_GRACE
 
+    def _program_counts(self, level: _Level) -> bool:
+        if level.state == "idle" and self._worked_at < self._turn_at:
+            return self.clock.monotonic() >= self._turn_at + TURN_GRACE
+        return self._counts(level)
+
     def _with_report(self, source: Source, level: _Level) -> Evidence:
         report = self._levels.get("report")
         if report is None or level.state == "blocked":
@@ -270,7 +282,7 @@ def _how_it_ended(code: int | None) -> str:
         except ValueError:
             name = f"signal {-code}"
         return f"The agent was ended by {name}."
-    if code in (126, 127):
+    if code in _NOT_STARTED:
         what = "was not found" if code == 127 else "cannot be executed"
         return f"The agent's program {what} (exit code {code})."
     return f"The agent ended with exit code {code}."

@@ -34,7 +34,7 @@ from jupyter_tasks.agentapi.formats.base import Format
 from jupyter_tasks.agentapi.messages import Attention, Message
 from jupyter_tasks.agentapi.pulse import Pulse
 from jupyter_tasks.agentapi.signals import Evidence, State
-from jupyter_tasks.agentapi.transcript import Anchor, Transcript
+from jupyter_tasks.agentapi.transcript import Anchor, Transcript, last_words
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import AgentError, TasksError
 
@@ -194,7 +194,7 @@ class TerminalConversation:
             return
         self._closed, self._crashed = True, exit_code != 0 or not self._ready
         self._snapshot()
-        self._signals.exited(exit_code)
+        self._signals.exited(exit_code, last_words(self._emulator.rows(), began=self._ready))
         self._delivery.end(
             AgentError(
                 "The agent has ended: it takes no message.",
@@ -291,6 +291,7 @@ class TerminalConversation:
             self._snapshot()
         if not self._ready and now >= self._ready_by:
             self._forced = True
+            self._listeners.on_error("The agent's screen is not one we know: it is driven all the same.")
             self._become_ready()
         if self._dirty_since is None and now >= self._changed_at + self._stability:
             self._signals.observe("stability", "idle")

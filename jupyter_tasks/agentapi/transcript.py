@@ -15,10 +15,11 @@ from jupyter_tasks.agentapi.diff import appended, collapse_blank, continued, tri
 from jupyter_tasks.agentapi.formats.base import Format, keep_words
 from jupyter_tasks.agentapi.messages import Message, Text
 
-__all__ = ["Anchor", "Transcript"]
+__all__ = ["Anchor", "Transcript", "last_words"]
 
 _MAX_TEXT = 256 * 1024
 _MAX_ROWS = 5_000
+_ERROR = re.compile(r"^(?!.*\bwarning\b).*error\b", re.IGNORECASE)
 _PASTED = ("[Pastedtext", "[PastedContent")
 """How a long paste is shown, white space left out."""
 _CUT = "[… the beginning was cut]\n"
@@ -145,3 +146,12 @@ class Transcript:
         text, _ = format.message("\n".join(rows), self._user())
         text = collapse_blank(format.words(format.without_transient(text), width))
         return text if len(text) <= _MAX_TEXT else _CUT + text[-_MAX_TEXT:]
+
+
+def last_words(rows: Sequence[str], *, began: bool) -> str:
+    """Of what a program left on the screen, the row that says why it ended: the first that tells of an error.
+
+    Where it never ``began`` its work, and tells of none, it is the last row.
+    """
+    told = [row.strip() for row in rows if row.strip()]
+    return next((row for row in told if _ERROR.search(row)), told[-1] if told and not began else "")

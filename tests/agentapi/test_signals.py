@@ -105,7 +105,20 @@ def test_what_was_said_before_a_turn_is_stale_at_first(turning: Turning) -> None
     assert turning.now == ("working", "stability")
     assert signals.next_change() == pytest.approx(5 + TURN_GRACE)
     signals.program_status("state=idle")
-    assert turning.now == ("idle", "osc7501")  # said again: it is about this turn
+    assert turning.now == ("working", "stability")  # Claude Code's first word may come after Enter
+    signals.program_status("state=working")
+    signals.program_status("state=idle")
+    assert turning.now == ("idle", "osc7501")  # it worked: this is about this turn
+
+
+def test_an_idle_that_never_worked_counts_after_a_while(turning: Turning) -> None:
+    turning.signals.turn()
+    turning.signals.program_status("state=idle")
+    assert turning.now == ("working", "stability")
+    assert turning.after(TURN_GRACE).now == ("idle", "osc7501")
+    turning.signals.turn()
+    turning.signals.program_status("state=done")
+    assert turning.now == ("complete", "osc7501")  # nobody is done who has not begun
 
 
 def test_a_question_on_the_screen_outranks_an_idle_title(turning: Turning) -> None:

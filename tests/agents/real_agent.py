@@ -22,8 +22,8 @@ from typing import Any
 
 import anyio
 
-from jupyter_tasks.agentapi.emulator import new_emulator
-from jupyter_tasks.agentapi.formats import format_for
+from jupyter_tasks.agentapi.emulator import Emulator, new_emulator
+from jupyter_tasks.agentapi.formats import Format, format_for
 from jupyter_tasks.agentapi.messages import Attention, Message
 from jupyter_tasks.agentapi.signals import Evidence
 from jupyter_tasks.agentapi.terminal import TerminalConversation
@@ -64,6 +64,20 @@ class Told:
         """(state, source) as they followed one another."""
         found = [(evidence.state, evidence.source) for evidence in self.evidence]
         return [pair for at, pair in enumerate(found) if at == 0 or found[at - 1] != pair]
+
+
+class Mute:
+    """An emulator that does not hear program status."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._emulator, name)
+
+    def take_signals(self) -> list[str]:
+        self._emulator.take_signals()
+        return []
 
 
 class Program:
@@ -210,13 +224,19 @@ env = {{ MCP_REPORT_LOG = "{self.reports}" }}
 
 @asynccontextmanager
 async def running(
-    desk: Desk, kind: str, argv: Sequence[str], *, size: tuple[int, int] = (80, 1000), **options: Any
+    desk: Desk,
+    kind: str | Format,
+    argv: Sequence[str],
+    *,
+    size: tuple[int, int] = (80, 1000),
+    mute: bool = False,
+    **options: Any,
 ) -> AsyncIterator[tuple[TerminalConversation, Told, Program]]:
-    """The agent runs and is talked with."""
+    """The agent runs and is talked with; ``mute``: what it says of its state by OSC 7501 is not heard."""
     program, told = Program(argv, desk.project, desk.env, size), Told()
-    conversation = TerminalConversation(
-        format_for(kind), new_emulator(*size), SystemClock(), program.write, told, **options
-    )
+    format = format_for(kind) if isinstance(kind, str) else kind  # noqa: A001
+    emulator = Mute(new_emulator(*size)) if mute else new_emulator(*size)
+    conversation = TerminalConversation(format, emulator, SystemClock(), program.write, told, **options)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(conversation.run)
