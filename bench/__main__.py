@@ -23,7 +23,7 @@ def main() -> int:
     return 1 if options.check and not all(metric.ok for metric in metrics) else 0
 
 
-BENCHES = frozenset({"main_job"})
+BENCHES = frozenset({"daily_work", "main_job"})
 
 if __name__ == "__main__":
     sys.exit(main())
