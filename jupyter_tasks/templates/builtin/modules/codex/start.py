@@ -6,6 +6,7 @@ user's is written. Python 3.9, standard library only: it runs inside the workspa
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def overrides(settings, environ, directory):
     yield "tui.animations", True  # its window title tells when it waits for an approval
     if settings["model"]:
         yield "model", settings["model"]
-        yield "notice.model_migrations", {settings["model"]: settings["model"]}
+        newer = successor(settings["model"])
+        if newer:  # else the first Enter would take the newer model
+            yield "notice.model_migrations", {settings["model"]: newer}
     if settings["effort"]:
         yield "model_reasoning_effort", settings["effort"]
     if settings["system"]:
@@ -62,6 +65,17 @@ def overrides(settings, environ, directory):
                 "env_vars": ["CODER_AGENT_URL", "CODER_AGENT_TOKEN"],
             },
         )
+
+
+def successor(model):
+    """The model that Codex would offer instead of ``model``, or ""."""
+    command = ["codex", "debug", "models", "--bundled"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+        known = {found["slug"]: found.get("upgrade") for found in json.loads(done.stdout)["models"]}
+        return str((known.get(model) or {}).get("model") or "")
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
 
 
 def codex_server(server):
