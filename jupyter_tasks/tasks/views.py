@@ -369,11 +369,14 @@ def _capabilities(bundle: TaskBundle, active: bool) -> models.Capabilities:
     preview = any(
         app is not chat and app.url and not app.external for agent in bundle.plan.agents for app in agent.apps
     )
+    files = bundle.build.runtime.isolation is not None or bundle.build.transition != "start"
     return models.Capabilities(
         send=active and not needs_restart(bundle),
         interrupt=ready,
         terminal=active,
         preview=active and preview,
         cost=bool(bundle.plan.providers) or bundle.llm is not None,
-        diff=bundle.build.runtime.isolation is not None or bundle.build.transition != "start",
+        permissions=ready,
+        diff=files,
+        apply=files,
     )
