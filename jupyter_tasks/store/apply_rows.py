@@ -16,7 +16,16 @@ from sqlalchemy import Connection, delete, insert, select, update
 from jupyter_tasks.store.codec import from_json, from_time, to_time
 from jupyter_tasks.store.tables import applies
 
-__all__ = ["ApplyRow", "ApplyState", "applies_of", "begun_applies", "drop_apply", "insert_apply", "set_apply_state"]
+__all__ = [
+    "ApplyRow",
+    "ApplyState",
+    "applies_of",
+    "apply_state",
+    "begun_applies",
+    "drop_apply",
+    "insert_apply",
+    "set_apply_state",
+]
 
 ApplyState = Literal["begun", "done", "undone"]
 
@@ -62,6 +71,11 @@ def insert_apply(connection: Connection, row: ApplyRow) -> None:
 def set_apply_state(connection: Connection, apply_id: str, state: ApplyState, now: datetime) -> None:
     """Say how it stands now."""
     connection.execute(update(applies).where(applies.c.id == apply_id).values(state=state, updated_at=to_time(now)))
+
+
+def apply_state(connection: Connection, apply_id: str) -> str | None:
+    """How it stands; None where there is none."""
+    return connection.scalar(select(applies.c.state).where(applies.c.id == apply_id))
 
 
 def drop_apply(connection: Connection, apply_id: str) -> None:

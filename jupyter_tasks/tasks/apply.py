@@ -269,8 +269,14 @@ class Apply:
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         """One apply at a time, of any task: they may have the same project."""
-        self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise WorkspaceFailed(
+                f"Nothing can be kept in {self._place}: {error.strerror}. Nothing was applied.",
+                hint="Look at the disk that holds it (full, or read-only?), then try again.",
+            ) from error
         try:
             deadline = self._clock.monotonic() + PATIENCE
             while True:

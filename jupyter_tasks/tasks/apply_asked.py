@@ -46,10 +46,17 @@ class Wanted:
         self.named = bool(paths)
         self._paths = [_relative(each, root) for each in paths]
         if self.named:
-            known = {*trees.base, *trees.now, *(each.path for each in trees.skipped)}
+            skipped = {each.path for each in trees.skipped}
+            known = {*trees.base, *trees.now, *skipped}
             known |= directories_of(known) | set(trees.directories)
             shown_as = {shown(each): each for each in known}
-            self._paths = [_known(each, known, shown_as) for each in self._paths]
+            self._paths = [
+                each if skipped & directories_of([each]) else _known(each, known, shown_as) for each in self._paths
+            ]
+
+    def asks_for(self, path: bytes) -> bool:
+        """Whether this very path, or one below it, was named."""
+        return any(each == path or each.startswith(path + b"/") for each in self._paths)
 
     def __call__(self, path: bytes) -> bool:
         return not self.named or any(not each or path == each or path.startswith(each + b"/") for each in self._paths)
@@ -95,7 +102,7 @@ def plan_files(
     """
     with ExitStack() as stack:
         contents = contents_of(trees, kept, stack)
-        return make_plan(trees, ours, contents, applied=applied, wanted=wanted, named=wanted.named)
+        return make_plan(trees, ours, contents, applied=applied, wanted=wanted)
 
 
 def contents_of(trees: Trees, kept: Sequence[Path], stack: ExitStack) -> Callable[[bytes], bytes | None]:

@@ -42,7 +42,7 @@ def plan_branch(
     with ExitStack() as stack:
         contents = contents_of(trees, (), stack)
         head = stack.enter_context(_Head(branch, trees, contents))
-        plan = make_plan(trees, head, contents, applied=applied, wanted=wanted, named=wanted.named, branch=True)
+        plan = make_plan(trees, head, contents, applied=applied, wanted=wanted, branch=True)
         plan = replace(plan, changes=[head.as_tracked(each) for each in plan.changes])
         if request.dry_run or plan.stops(accept_runnable=request.accept_runnable) or not plan.writes():
             return plan, None

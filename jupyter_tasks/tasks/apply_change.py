@@ -13,7 +13,7 @@ from jupyter_tasks.models import AppliedFile
 from jupyter_tasks.tasks.apply_target import MISSING, Seen
 from jupyter_tasks.tasks.review_git import shown
 
-__all__ = ["WRITES", "Action", "Change", "Entry", "Ours", "Plan", "directories_of"]
+__all__ = ["WRITES", "Action", "Asked", "Change", "Entry", "Ours", "Plan", "directories_of"]
 
 Action = Literal["added", "modified", "deleted", "merged", "unchanged", "conflict", "refused"]
 Entry = tuple[bytes, bytes]
@@ -28,6 +28,19 @@ class Ours(Protocol):
 
     def names(self, path: bytes) -> list[bytes]:
         """The names in a directory. Raises: Blocked."""
+
+
+class Asked(Protocol):
+    """Which paths are asked for."""
+
+    named: bool
+    """Some were named; else all are asked for."""
+
+    def __call__(self, path: bytes) -> bool:
+        """Whether a path is asked for, itself or with its directory."""
+
+    def asks_for(self, path: bytes) -> bool:
+        """Whether this very path, or one below it, was named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,10 +122,10 @@ def take_back(journal: ApplyJournal, directory: Path) -> None:
 
 
 def settle(journal: ApplyJournal, directory: Path) -> None:
-    """Write down that it is done, and tidy up. Raises: OSError; a start of the engine does the same."""
-    replace(journal, done=True).write(directory)
+    """Tidy up, and write down that it is done. Raises: NotFound, OSError; a start of the engine does the same."""
     with Target(Path(journal.target)) as target:
         clean(target, journal)
+    replace(journal, done=True).write(directory)
 
 
 def _back(target: Target, journal: ApplyJournal, directory: Path, cause: BaseException | None) -> None:
@@ -156,9 +156,11 @@ def prepare_undo(done: ApplyJournal, source: Path, directory: Path) -> tuple[App
     files: list[AppliedFile] = []
     try:
         with Target(Path(done.target)) as target:
-            journal = replace(journal, identity=target.identity)
+            there = [path for path, _ in journal.remove if look(target, path).kind == "directory"]
+            remove = [(path, target.mode(path)) for path in there]
+            journal = replace(journal, identity=target.identity, remove=remove)
             seen = [(step, look(target, step.path)) for step in journal.steps]
-        removed = {path for path, _ in journal.remove}
+        removed = set(there)
         files = [_undone(step, found, in_the_way=step.path in removed) for step, found in seen]
         if any(each.action == "conflict" for each in files):
             return journal, files

@@ -20,6 +20,7 @@ __all__ = ["Objects", "git", "merge_text", "private_environment", "program", "sa
 
 TIMEOUT = 60.0
 MERGE_SECONDS = 10.0
+READ_SECONDS = 300.0
 MOST_OUTPUT = 64 << 20
 MOST_TEXT = 8 << 20
 MOST_HELD = 512 << 20
@@ -123,7 +124,7 @@ class Objects:
             env=dict(environment),
             start_new_session=True,
         )
-        self._watch = threading.Timer(TIMEOUT, self._process.kill)  # a git that hangs must not hold the thread
+        self._watch = threading.Timer(READ_SECONDS, self._process.kill)  # a git that hangs must not hold the thread
         self._watch.daemon = True
         self._watch.start()
         self._held = 0

@@ -64,7 +64,7 @@ class ApplyJournal:
     def reversed(self, new_id: str) -> ApplyJournal:
         """The undo of this."""
         steps = [Step(each.path, each.new, each.old, each.stage) for each in reversed(self.steps)]
-        made = [(path, 0o777 if mode is None else mode) for path, mode in reversed(self.make)]
+        made = [(path, 0o755 if mode is None else mode) for path, mode in reversed(self.make)]
         again = [(path, mode) for path, mode in reversed(self.remove)]
         return replace(self, id=new_id, kind="undo", of=self.id, steps=steps, remove=made, make=again, done=False)
 

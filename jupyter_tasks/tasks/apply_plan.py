@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from jupyter_tasks.tasks.apply_change import WRITES, Action, Change, Entry, Ours, Plan
+from jupyter_tasks.tasks.apply_change import WRITES, Action, Asked, Change, Entry, Ours, Plan
 from jupyter_tasks.tasks.apply_git import merge_text
 from jupyter_tasks.tasks.apply_layout import Layout
 from jupyter_tasks.tasks.apply_paths import refusal
@@ -32,8 +32,7 @@ def make_plan(
     contents: Callable[[bytes], bytes | None],
     *,
     applied: Mapping[bytes, Entry | None],
-    wanted: Callable[[bytes], bool],
-    named: bool,
+    wanted: Asked,
     branch: bool = False,
 ) -> Plan:
     """Plan to take over what is ``wanted``.
@@ -43,17 +42,18 @@ def make_plan(
         ours: the user's side.
         contents: what a file of an id held: of the base, of the workspace, or applied before.
         applied: what was taken over before; it is what a file's next change starts from.
-        wanted: whether a path is asked for.
-        named: paths were named: what was taken over before, and put back by the user, is taken again.
+        wanted: which paths are asked for. Where some are named, what was taken over before, and put back by the user,
+            is taken again.
         branch: "ours" is a commit, which has what was applied to the files only where they committed it.
     """
-    deciding = _Deciding(trees, ours, contents, applied, named, branch)
+    deciding = _Deciding(trees, ours, contents, applied, wanted.named, branch)
     paths = {path for path in {*trees.base, *trees.now, *applied} if wanted(path)}
     changes = [each for path in sorted(paths) if (each := deciding.change(path)) is not None]
+    decided = {each.path for each in changes}
     skipped = [
         Change(each.path, "refused", None, detail=f"In the workspace: {each.reason}.")
         for each in trees.skipped
-        if named and wanted(each.path) and not any(change.path == each.path for change in changes)
+        if wanted.asks_for(each.path) and each.path not in decided
     ]
     layout = Layout(ours, trees)
     return layout.settled(Plan([*changes, *skipped], ()))
@@ -94,7 +94,8 @@ class _Deciding:
             if blocked.beyond is not None:
                 way = f'"{shown(blocked.path)}" is {blocked.beyond} in your project: nothing is written beyond it.'
                 return Change(path, "refused", theirs, detail=way)
-        if seen.entry == theirs and seen.kind != "directory" and seen.problem is None:
+        gone = theirs is None and seen.kind == "directory"  # the file is gone on both sides
+        if gone or (seen.entry == theirs and seen.kind in ("missing", "file", "link") and seen.problem is None):
             same = "It is the same in your project."
             return Change(path, "unchanged", theirs, seen, taken=seen.content if theirs else None, detail=same)
         why = self._refused(path, theirs, seen)
@@ -127,8 +128,7 @@ class _Deciding:
         if theirs is None:
             if seen.kind == "file" and seen.entry in bases:
                 return Change(path, "deleted", theirs, seen)
-            what = "a directory now" if seen.kind == "directory" else "changed in your project"
-            return _conflict(path, theirs, seen, f"The agent deleted it, and it is {what}.")
+            return _conflict(path, theirs, seen, "The agent deleted it, and you changed it.")
         content = self._contents(theirs[1])
         if content is None:
             return _conflict(path, theirs, seen, "What the workspace has of it cannot be read any more.")
@@ -182,7 +182,7 @@ def _merge(path: bytes, base: bytes | None, ours: bytes, theirs: bytes) -> tuple
         from jupyter_tasks.tasks.notebook_merge import merge_notebooks
 
         found = merge_notebooks(base, ours, theirs)
-        why = " ".join(found.conflicts) or "Both sides changed it, and it cannot be merged by cell."
+        why = " ".join(found.conflicts[:3]) or "Both sides changed it, and it cannot be merged by cell."
         return found.content, why
     if base is None:
         return None, "Both sides added it, with different content."

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 import anyio.to_thread
+from sqlalchemy import Connection
 
 from jupyter_tasks.errors import NotFound, TasksError
-from jupyter_tasks.store.apply_rows import begun_applies, drop_apply, set_apply_state
+from jupyter_tasks.store.apply_rows import apply_state, begun_applies, drop_apply, set_apply_state
 from jupyter_tasks.store.journal import Change, Journal
 from jupyter_tasks.tasks.apply_files import settle
 from jupyter_tasks.tasks.apply_journal import LEFT, ApplyJournal, load_journals, of_task
@@ -56,7 +57,8 @@ async def recover(journal_dir: Path, journal: Journal) -> Sequence[Recovered]:
         if each.done:
             continue
         try:
-            outcome = await anyio.to_thread.run_sync(_end, directory, each)
+            stands = await journal.read(lambda connection, each=each: _stands(connection, each))  # type: ignore[misc]
+            outcome = await anyio.to_thread.run_sync(_end, directory, each, stands)
         except (OSError, TasksError) as error:
             _log.warning("apply %s to %s cannot be brought to an end now: %s", each.id, each.target, error)
             outcome = Recovered(each.id, each.task_id, "waiting")
@@ -86,7 +88,12 @@ def _drop(change: Change, ids: Sequence[str]) -> None:
         drop_apply(change.connection, each)
 
 
-def _end(directory: Path, journal: ApplyJournal) -> Recovered:
+def _stands(connection: Connection, journal: ApplyJournal) -> bool:
+    """Whether the store says that it is done: then it is, whatever the user did since."""
+    return apply_state(connection, journal.of) == ("done" if journal.kind == "apply" else "undone")
+
+
+def _end(directory: Path, journal: ApplyJournal, stands: bool) -> Recovered:
     try:
         target = Target(Path(journal.target))
     except NotFound:
@@ -94,7 +101,7 @@ def _end(directory: Path, journal: ApplyJournal) -> Recovered:
     with target:
         if target.identity != journal.identity:
             return Recovered(journal.id, journal.task_id, "waiting")
-        if finished(target, journal, directory):
+        if stands or finished(target, journal, directory):
             return Recovered(journal.id, journal.task_id, "completed")
         left = [shown(path) for path in roll_back(target, journal, directory)]
     if left:

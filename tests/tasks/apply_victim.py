@@ -1,6 +1,5 @@
-"""A process that applies or undoes, and ends itself with SIGKILL at a step: python apply_victim.py TOP apply|undo STEP.
-
-With STEP "" it prints the steps instead.
+"""Applies or undoes in processes that end themselves with SIGKILL at a step. Each line of input is one: TOP, apply or
+undo, STEP, with tabs between; each is answered with how it ended. Where STEP is empty, the steps are printed first.
 """
 
 from __future__ import annotations
@@ -34,5 +33,19 @@ async def main(top: Path, what: str, end: str) -> None:
     await database.close()
 
 
+def run(line: str) -> None:
+    """One of them, in a process of its own."""
+    top, what, end = line.rstrip("\n").split("\t")
+    child = os.fork()
+    if child == 0:
+        anyio.run(main, Path(top), what, end)
+        sys.stdout.flush()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    sys.stdout.write(f"ended {os.waitstatus_to_exitcode(status)}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    anyio.run(main, Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    for line in sys.stdin:
+        run(line)

@@ -308,6 +308,10 @@ async def test_what_cannot_be_read_is_not_deleted(project: Project) -> None:
         done = await project.apply()
         assert actions(done) == {"pipe": "refused", "d/x": "refused", "big": "refused"}
         assert actions(await project.apply("other")) == {"other": "refused"}
+        write(project.theirs / "src" / "__pycache__" / "x.pyc", "x")
+        write(project.theirs / "src" / "x.py", "x")
+        assert actions(await project.apply("src/__pycache__/x.pyc")) == {"src/__pycache__": "refused"}
+        assert actions(await project.apply("src/")) == {"src/x.py": "added"}
 
 
 async def test_runnable_files_are_named_and_need_a_word(project: Project) -> None:

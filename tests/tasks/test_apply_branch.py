@@ -22,11 +22,11 @@ class Repository(Project):
 
     user: Mapping[str, str]
 
-    def git(self, *words: str, cwd: Path | None = None, given: bytes | None = None) -> str:
+    def git(self, *words: str, cwd: Path | None = None) -> str:
         environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", **self.user}
         done = subprocess.run(
-            ["git", *words], cwd=cwd or self.mine, env=environment, capture_output=True, check=True, input=given, timeout=20
-        )  # fmt: skip
+            ["git", *words], cwd=cwd or self.mine, env=environment, capture_output=True, check=True, timeout=20
+        )
         return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
     async def start(self, files: Mapping[str, str | bytes], *init: str) -> None:
@@ -254,6 +254,8 @@ async def test_no_program_runs_in_the_user_s_repository_or_because_of_the_worksp
     assert (await repo.apply("a.txt", ".gitattributes")).applied
     assert (await repo.undo()).undone
     assert list(sprung.iterdir()) == []
+    subprocess.run(["git", "commit", "-a", "-m", "x"], cwd=repo.mine, env={**os.environ, **repo.user}, check=False)
+    assert list(sprung.iterdir()) != []  # they were armed
 
 
 async def test_a_long_prompt_becomes_a_title_and_a_body(repo: Repository) -> None:

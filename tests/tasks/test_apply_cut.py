@@ -49,9 +49,39 @@ async def prepared(project: Project) -> dict[str, object]:
     return tree(project.mine)
 
 
-def victim(top: Path, what: str, step: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(VICTIM), str(top), what, step]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+class Victim:
+    """Starts processes that end themselves."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(VICTIM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, top: Path, what: str, step: str) -> tuple[int, list[str]]:
+        """How it ended, and the steps that it told."""
+        given, told = self._process.stdin, self._process.stdout
+        assert given is not None
+        assert told is not None
+        given.write(f"{top}\t{what}\t{step}\n")
+        given.flush()
+        steps: list[str] = []
+        while not (line := told.readline()).startswith("ended "):
+            assert line, "the victim is gone"
+            steps.append(line.rstrip("\n"))
+        return int(line.split()[1]), steps
+
+    def kill(self, top: Path, what: str, step: str) -> None:
+        assert self.run(top, what, step) == (-signal.SIGKILL, [])
+
+    def close(self) -> None:
+        self._process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def victim() -> Iterator[Victim]:
+    started = Victim()
+    yield started
+    started.close()
 
 
 async def states(journal: Journal) -> list[str]:
@@ -60,15 +90,14 @@ async def states(journal: Journal) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_killed_at_every_step(project: Project) -> None:
+async def test_killed_at_every_step(project: Project, victim: Victim) -> None:
     before = await prepared(project)
     await project.journal.database.close()
     kept = project.top.with_name(f"{project.top.name}-kept")
     shutil.copytree(project.top, kept, symlinks=True)
-    done = victim(project.top, "apply", "")
-    assert done.returncode == 0, done.stderr
+    steps = {"apply": victim.run(project.top, "apply", "")[1]}
     after = tree(project.mine)
-    steps = {"apply": done.stdout.split(), "undo": victim(project.top, "undo", "").stdout.split()}
+    steps["undo"] = victim.run(project.top, "undo", "")[1]
     assert tree(project.mine) == before
     assert len(steps["apply"]) > 20
     assert len(steps["undo"]) > 20
@@ -77,8 +106,8 @@ async def test_killed_at_every_step(project: Project) -> None:
             shutil.rmtree(project.top)
             shutil.copytree(kept, project.top, symlinks=True)
             if what == "undo":
-                assert victim(project.top, "apply", "-").returncode == 0
-            assert victim(project.top, what, step).returncode == -signal.SIGKILL
+                assert victim.run(project.top, "apply", "-") == (0, [])
+            victim.kill(project.top, what, step)
             whole = steps[what].index(step) > max(n for n, each in enumerate(steps[what]) if each.startswith("put:"))
             await _recovered(project, what, step, before, after, whole=whole)
 
@@ -201,10 +230,10 @@ async def test_a_directory_that_becomes_a_link_meanwhile(project: Project, tmp_p
     assert (project.mine / "away" / "x").read_text() == "1"
 
 
-async def test_the_project_is_away_when_the_engine_starts_again(project: Project) -> None:
+async def test_the_project_is_away_when_the_engine_starts_again(project: Project, victim: Victim) -> None:
     before = await prepared(project)
     await project.journal.database.close()
-    assert victim(project.top, "apply", "put:3").returncode == -signal.SIGKILL
+    victim.kill(project.top, "apply", "put:3")
     journal = Journal(await Database.open(project.top / "tasks.db", clock=CLOCK), CLOCK)
     away = project.mine.with_name("away")
     project.mine.rename(away)
@@ -218,10 +247,10 @@ async def test_the_project_is_away_when_the_engine_starts_again(project: Project
     await journal.database.close()
 
 
-async def test_what_the_user_wrote_after_the_kill_stays(project: Project) -> None:
+async def test_what_the_user_wrote_after_the_kill_stays(project: Project, victim: Victim) -> None:
     before = await prepared(project)
     await project.journal.database.close()
-    assert victim(project.top, "apply", "written").returncode == -signal.SIGKILL
+    victim.kill(project.top, "apply", "written")
     write(project.mine / "a", "mine", 0o640)
     journal = Journal(await Database.open(project.top / "tasks.db", clock=CLOCK), CLOCK)
     (found,) = await recover(project.applies, journal)
@@ -232,6 +261,21 @@ async def test_what_the_user_wrote_after_the_kill_stays(project: Project) -> Non
     write(project.mine / "a", "1", 0o640)
     assert tree(project.mine) == before
     assert await recover(project.applies, journal) == []
+    await journal.database.close()
+
+
+async def test_what_stands_in_the_store_stands(project: Project, victim: Victim) -> None:
+    await prepared(project)
+    await project.journal.database.close()
+    victim.kill(project.top, "apply", "settle")
+    write(project.mine / "a", "mine", 0o640)
+    journal = Journal(await Database.open(project.top / "tasks.db", clock=CLOCK), CLOCK)
+    assert [each.outcome for each in await recover(project.applies, journal)] == ["completed"]
+    after = tree(project.mine)
+    assert after.pop("private")
+    assert set(after) == set(tree(project.theirs))
+    assert (project.mine / "a").read_text() == "mine"
+    assert await states(journal) == ["done"]
     await journal.database.close()
 
 

@@ -96,7 +96,6 @@ def test_files_that_run_because_of_what_they_hold_or_stand_beside() -> None:
     assert runner(path, package(test="a"), package(test="a", postinstall="evil"), ()) == "npm install"
     assert runner(path, package(prepare="a"), package(prepare="a", test="b"), ()) is None
     assert runner(path, None, b"not json", ()) == "npm install"
-    assert runner(path, None, b'{"scripts": []}', ()) == "npm install"
     assert runner(path, None, b"[" * 100_000, ()) == "npm install"
     assert runner(b"pkg/types.py", None, b"", {b"pkg/__init__.py", b"pkg/types.py"}) is None  # of a package
     assert "types" in (runner(b"pkg/types.py", None, b"", {b"pkg/types.py"}) or "")
@@ -141,7 +140,7 @@ def _files(top: Path) -> dict[str, tuple[bytes, bool]]:
 
 
 @given(base=TREE, mine=TREE, theirs=TREE, copied=st.sets(st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a"])))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_three_trees(base: Files, mine: Files, theirs: Files, copied: set[str]) -> None:
     ours = {**{name: base[name] for name in copied if name in base}, **mine}
     with tempfile.TemporaryDirectory() as place:
@@ -154,17 +153,25 @@ async def _three(top: Path, base: Files, mine: Files, theirs: Files) -> None:
         project = Project(top, journal)
         _lay(project.mine, base)
         await project.begin({})
+        begun = _files(project.theirs)
         _lay(project.mine, mine)
         _lay(project.theirs, theirs)
         before = tree(project.mine)
-        begun = {}
-        for path, (mode, name) in (await _base(project)).items():
-            begun[path.decode()] = (mode, name)
         ours, workspace = _files(project.mine), _files(project.theirs)
         done = await project.apply()
         what = actions(done)
         bad = {"conflict", "refused"} & set(what.values())
         assert done.applied is not bool(bad)
+        for path in {*begun, *ours, *workspace}:
+            old, own, new = begun.get(path), ours.get(path), workspace.get(path)
+            allowed = (
+                {None} if old == new
+                else {"unchanged"} if own == new
+                else {"added", "modified", "deleted", "conflict"} if own == old
+                else {"merged", "conflict", "unchanged"} if own and new and old
+                else {"conflict"}
+            )  # fmt: skip
+            assert what.get(path) in allowed, path
         if bad:
             assert tree(project.mine) == before
             return
@@ -187,8 +194,3 @@ async def _three(top: Path, base: Files, mine: Files, theirs: Files) -> None:
         assert tree(project.mine) == before
     finally:
         await journal.database.close()
-
-
-async def _base(project: Project) -> Mapping[bytes, tuple[bytes, bytes]]:
-    async with project.review.trees(project.theirs, contents=False) as trees:
-        return trees.base
