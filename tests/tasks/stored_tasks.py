@@ -16,10 +16,24 @@ from jupyter_tasks.templates.plan_json import plan_to_json
 def stored_task(number: int, when: datetime, **build: Any) -> Callable[[Change], None]:
     """Work for ``Journal.change``: the task ``t<number>`` with one build, of which ``build`` says more."""
     row = TaskRow(
-        id=f"t{number}", owner_id="o", owner_name="ann", name=f"n{number}", display_name="Title",
-        template_id="x", template_version_id="v", template_name="quickstart", preset=None,
-        template_display_name="Q", template_icon="", workspace_id=f"w{number}", prompt="a secret",
-        parameters={}, asker=Asker(), idempotency_key=None, created_at=when, updated_at=when,
+        id=f"t{number}",
+        owner_id="o",
+        owner_name="ann",
+        name=f"n{number}",
+        display_name="Title",
+        template_id="x",
+        template_version_id="v",
+        template_name="quickstart",
+        preset=None,
+        template_display_name="Q",
+        template_icon="",
+        workspace_id=f"w{number}",
+        prompt="a secret",
+        parameters={},
+        asker=Asker(),
+        idempotency_key=None,
+        created_at=when,
+        updated_at=when,
     )
     plan = plan_to_json(WorkspacePlan(kind="local", transition="start"))
 

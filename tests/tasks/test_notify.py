@@ -76,7 +76,7 @@ def hook() -> Iterator[Hook]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while not holds():  # noqa: ASYNC110 - what is waited for happens in another process or thread
             await anyio.sleep(0.01)
 
@@ -101,20 +101,23 @@ class Engine:
 
 @asynccontextmanager
 async def engine(
-    tmp_path: Path, hook: Hook, *, tasks: int = 2, kind: type[Notify] = Notify, **settings: Any
+    tmp_path: Path, hook: Hook, *, tasks: int = 2, status: str = "pending", kind: type[Notify] = Notify, **settings: Any
 ) -> AsyncIterator[Engine]:
     clock = FakeClock(NOW)
     database = await Database.open(tmp_path / "tasks.db", clock=clock)
     journal = Journal(database, clock)
     await journal.open()
     for number in range(1, tasks + 1):
-        await journal.change(stored_task(number, NOW, transition="start", status="pending"))
+        await journal.change(stored_task(number, NOW, transition="start", status=status))
     settings.setdefault("webhook", hook.url)
     async with anyio.create_task_group() as group:
         group.start_soon(kind(**settings).run, journal, clock)
         await until(lambda: journal.listeners == 1)
-        await anyio.sleep(0.05)
-        yield Engine(journal, clock, hook)
+        run = Engine(journal, clock, hook)
+        await run.say("t0", Summary.working, settle=0)
+        await until(lambda: clock.sleepers == 1)  # it has taken in how things stood
+        await clock.advance(3)
+        yield run
         group.cancel_scope.cancel()
     await database.close()
 
@@ -134,7 +137,7 @@ async def test_each_entering_is_told_once(tmp_path: Path, hook: Hook) -> None:
     assert hook.got[0] == {
         "event": "needs_you",
         "summary": "Needs you",
-        "time": "2026-06-01T00:00:05+00:00",
+        "time": "2026-06-01T00:00:08+00:00",
         "url_path": "/tasks/ann/t1",
         "task": {
             "id": "t1",
@@ -164,25 +167,12 @@ async def test_flapping_settles_first(tmp_path: Path, hook: Hook) -> None:
 
 @pytest.mark.anyio
 async def test_old_news_are_not_told_again(tmp_path: Path, hook: Hook) -> None:
-    async with engine(tmp_path, hook, tasks=0) as run:
-        pass
-    clock = FakeClock(NOW)
-    database = await Database.open(tmp_path / "tasks.db", clock=clock)
-    journal = Journal(database, clock)
-    await journal.open()
-    await journal.change(stored_task(1, NOW, transition="start", status="failed"))
-    async with anyio.create_task_group() as group:
-        group.start_soon(Notify(webhook=hook.url).run, journal, clock)
-        await until(lambda: journal.listeners == 1)
-        await anyio.sleep(0.05)
-        run = Engine(journal, clock, hook)
+    async with engine(tmp_path, hook, status="failed") as run:
         await run.say("t1", Summary.failed)
         assert await run.told(0) == []
         await run.say("t1", Summary.working)
         await run.say("t1", Summary.failed)
         assert await run.told(1) == ["n1 failed"]
-        group.cancel_scope.cancel()
-    await database.close()
 
 
 @pytest.mark.anyio
@@ -314,12 +304,12 @@ async def test_a_webhook_that_is_down_or_silent(caplog: pytest.LogCaptureFixture
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]
-        assert not await post(f"http://127.0.0.1:{port}/hush", PAYLOAD, clock=Now(), timeout=0.2)
+        assert not await post(f"http://127.0.0.1:{port}/hush", PAYLOAD, clock=Now(), timeout=10)
         assert "ConnectError" in caplog.text
         silent.listen()
-        assert not await post(f"http://127.0.0.1:{port}/hush", PAYLOAD, clock=Now(), timeout=0.2)
-        assert "no answer within 0.2 s" in caplog.text
-    assert not await post("http://[hush", PAYLOAD, clock=Now(), timeout=0.2)
+        assert not await post(f"http://127.0.0.1:{port}/hush", PAYLOAD, clock=Now(), timeout=0.3)
+        assert "no answer within 0.3 s" in caplog.text
+    assert not await post("http://[hush", PAYLOAD, clock=Now(), timeout=10)
     assert "hush" not in caplog.text
 
 
@@ -362,12 +352,9 @@ async def test_a_command_that_hangs_is_ended_with_what_it_started(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pids = tmp_path / "pids"
-    code = (
-        "import os, subprocess, sys, time; child = subprocess.Popen(['sleep', '60']);"
-        "open(sys.argv[1], 'w').write(f'{os.getpid()} {child.pid}\\n'); time.sleep(60)"
-    )
-    assert not await run_command(python(code, pids), PAYLOAD, timeout=1.5)
-    assert "took longer than 1.5 s" in caplog.text
+    command = ["/bin/sh", "-c", 'sleep 60 & echo $$ $! >"$0"; wait', str(pids)]
+    assert not await run_command(command, PAYLOAD, timeout=1)
+    assert "took longer than 1 s" in caplog.text
     for pid in pids.read_text().split():
         await until(lambda pid=pid: not _runs(int(pid)))  # type: ignore[misc]
 
@@ -381,10 +368,10 @@ def _runs(pid: int) -> bool:
 
 @pytest.mark.anyio
 async def test_what_a_command_leaves_behind_holds_nothing_up() -> None:
-    code = "import subprocess; subprocess.Popen(['sleep', '3'])"
+    code = "import subprocess; subprocess.Popen(['sleep', '8'])"
     began = anyio.current_time()
     assert await run_command(python(code), PAYLOAD, timeout=10)
-    assert anyio.current_time() - began < 2.5
+    assert anyio.current_time() - began < 7
 
 
 @pytest.mark.anyio
