@@ -8,6 +8,7 @@ Logs, recordings and events need no rule here: each is bounded where it is writt
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from traitlets import Float, Int
 from traitlets.config.configurable import Configurable
 
 from jupyter_tasks.clock import Clock
-from jupyter_tasks.errors import TasksError
+from jupyter_tasks.errors import InvalidInput, TasksError
 from jupyter_tasks.models import PrunedTask, PruneRequest, PruneResponse, Summary
 
 __all__ = ["FactsSource", "Retention", "RetentionRule", "TaskFacts", "decide"]
@@ -159,11 +160,16 @@ class Retention(Configurable):
     ).tag(config=True)
 
     def rule(self, request: PruneRequest | None = None) -> RetentionRule:
-        """What holds for a request, or for the daily run. An age that is asked for holds alone."""
+        """What holds for a request, or for the daily run. An age that is asked for holds alone.
+
+        Raises: InvalidInput for an age that is none.
+        """
         if request is None or request.older_than is None:
             include = request is not None and request.include_unapplied
             return RetentionRule(days=self.days or None, disk=self.disk or None, include_unapplied=include)
-        return RetentionRule(days=max(0.0, request.older_than), include_unapplied=request.include_unapplied)
+        if not 0 <= request.older_than < math.inf:
+            raise InvalidInput(f"{request.older_than} is no number of days.", hint="Give 0 or more days.")
+        return RetentionRule(days=request.older_than, include_unapplied=request.include_unapplied)
 
     async def prune(
         self, request: PruneRequest, facts: FactsSource, delete: Delete, now: datetime

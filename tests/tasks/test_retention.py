@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stored_tasks import stored_task
 
 from jupyter_tasks.clock import SystemClock
-from jupyter_tasks.errors import Conflict, WorkspaceFailed
+from jupyter_tasks.errors import Conflict, InvalidInput, WorkspaceFailed
 from jupyter_tasks.models import PrunedTask, PruneRequest, Summary
 from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.journal import Journal
@@ -162,6 +162,12 @@ async def test_an_age_that_is_asked_for_holds_alone() -> None:
     never = Retention(days=0.0)
     assert (await never.prune(PruneRequest(), facts, facts.delete, NOW)).tasks[0].action == "keep"
     assert (await never.prune(PruneRequest(older_than=0), facts, facts.delete, NOW)).tasks[0].action == "delete"
+
+
+@pytest.mark.parametrize("age", [-1.0, float("nan"), float("inf")])
+def test_an_age_that_is_none(age: float) -> None:
+    with pytest.raises(InvalidInput, match="no number of days"):
+        Retention().rule(PruneRequest(older_than=age))
 
 
 @pytest.mark.anyio
