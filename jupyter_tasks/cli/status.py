@@ -46,6 +46,8 @@ def _watch(client: Client, task: str, shape: Shape) -> None:
                 _row(current, shape, first=before is None)
                 before = now
             if _over(current):
+                if not shape.json:
+                    say_question(current)
                 return
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from jupyter_tasks.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
-    from jupyter_tasks.models import Task
+    from jupyter_tasks.models import Attention, Task
 
-__all__ = ["chosen"]
+__all__ = ["chosen", "options_line"]
 
 
 def chosen(task: Task, option: str | int) -> str:
@@ -31,9 +31,13 @@ def chosen(task: Task, option: str | int) -> str:
     alike = [each for each in asked.options if each.label.casefold() == wanted.casefold()]
     if len(alike) == 1:
         return alike[0].id
-    if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted[:9]) <= len(asked.options):
+    if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 and 1 <= int(wanted) <= len(asked.options):
         return asked.options[int(wanted) - 1].id
-    listed = ", ".join(f"[{number}] {each.label}" for number, each in enumerate(asked.options, 1))
     raise InvalidInput(
-        f'"{wanted}" is not an option of what the agent of {task.name} asks.', hint=f"There are {listed}."
+        f'"{wanted}" is no answer to what the agent of {task.name} asks.', hint=f"Say one of {options_line(asked)}."
     )
+
+
+def options_line(asked: Attention) -> str:
+    """``[1] Yes, [2] No``."""
+    return ", ".join(f"[{number}] {each.label}" for number, each in enumerate(asked.options, 1))

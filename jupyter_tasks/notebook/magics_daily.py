@@ -11,8 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jupyter_tasks.errors import InvalidInput
+from jupyter_tasks.notebook.choice import options_line
 from jupyter_tasks.notebook.magics_arguments import Verb, agreed, one
 from jupyter_tasks.notebook.magics_options import Option, Parsed
+from jupyter_tasks.notebook.render import clean
 
 if TYPE_CHECKING:
     from jupyter_tasks.notebook.magics import TaskMagics
@@ -46,11 +48,14 @@ def _undo(magics: TaskMagics, asked: Parsed) -> Undone:
 
 def _answer(magics: TaskMagics, asked: Parsed) -> None:
     name, option = [*asked.rest.split(None, 1), "", ""][:2]
+    handle = magics.handle(name or None)
     if not option.strip():
+        question = handle.attention
         raise InvalidInput(
-            "Which task, and which option?", hint="%tasks answer TASK OPTION; %tasks show TASK has them."
+            f"{handle.name} asks: {clean(question.text)}" if question else f"{handle.name} does not ask anything.",
+            hint=f"%tasks answer {handle.name} OPTION"
+            + (f", one of {clean(options_line(question))}" if question and question.options else ""),
         )
-    handle = magics.handle(name)
     handle.answer(option)
     print(f"Answered {handle.name}.")
 

@@ -128,6 +128,9 @@ def test_delete_looks_where_nothing_is_known_yet(make: Any, notebook_engine: Not
 def test_answer_by_number_words_or_id(make: Any, notebook_engine: NotebookEngine, option: str | int) -> None:
     options = [models.PermissionOption(id="yes", label="Yes"), models.PermissionOption(id="no", label="No")]
     handle = make(attention=models.Attention(kind="permission", text="May I?", options=options, since=NOW))
+    for wrong in (0, -1, "0000000012", "9" * 5000, "²", ""):
+        with pytest.raises(InvalidInput):
+            handle.answer(wrong)
     with pytest.raises(InvalidInput) as caught:
         handle.answer(3)
     assert "[1] Yes, [2] No" in caught.value.hint
@@ -214,8 +217,10 @@ def test_answer_by_magic(
 ) -> None:
     options = [models.PermissionOption(id="always", label="Yes, always")]
     make(attention=models.Attention(kind="permission", text="May I?", options=options, since=NOW))
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as caught:
         run(shell, "%tasks answer purple")
+    assert "purple asks: May I?" in caught.value.message
+    assert "[1] Yes, always" in caught.value.hint
     run(shell, "%tasks answer purple Yes, always")
     assert last(notebook_engine, "answer")[3] == "always"
     assert "Answered purple." in capsys.readouterr().out
