@@ -12,7 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +26,15 @@ from jupyter_tasks.store.apply_rows import ApplyRow, ApplyState, applies_of, dro
 from jupyter_tasks.store.journal import Journal
 from jupyter_tasks.tasks.apply_asked import Wanted, applied_before, plan_files, target_of
 from jupyter_tasks.tasks.apply_change import Plan
-from jupyter_tasks.tasks.apply_files import carry_out, journal_of, prepare, prepare_undo, settle, take_back
+from jupyter_tasks.tasks.apply_files import (
+    carry_out,
+    journal_of,
+    kept,
+    prepare,
+    prepare_undo,
+    settle_quietly,
+    take_back,
+)
 from jupyter_tasks.tasks.apply_journal import ApplyJournal
 from jupyter_tasks.tasks.apply_target import Target
 from jupyter_tasks.tasks.review import Review, Trees
@@ -125,7 +133,7 @@ class Apply:
                     retryable=False,
                 )
             source = self._place / row.id
-            done = await self._thread(_kept, source)
+            done = await self._thread(kept, source)
             undo_id = str(uuid.uuid4())
             journal, files = await self._thread(prepare_undo, done, source, self._place / undo_id)
             undone = not any(each.action == "conflict" for each in files)
@@ -168,7 +176,7 @@ class Apply:
             await self._journal.change(lambda change: drop_apply(change.connection, row.id))
             raise
         self._step("settle")
-        await self._thread(_settled, journal, directory)
+        await self._thread(settle_quietly, journal, directory)
         await self._forget_older()
 
     async def _undo(self, row: ApplyRow, journal: ApplyJournal, source: Path) -> None:
@@ -181,7 +189,7 @@ class Apply:
             await self._thread(take_back, journal, directory)
             raise
         self._step("settle")
-        await self._thread(_settled, journal, directory)
+        await self._thread(settle_quietly, journal, directory)
         for each in (source, directory):
             await self._thread(shutil.rmtree, each, True)
 
@@ -215,6 +223,7 @@ class Apply:
         listing = {
             os.fsdecode(each.path): None if each.theirs is None else (each.theirs[0].decode(), each.theirs[1].hex())
             for each in plan.changes
+            if not each.left_out
         }
         now = self._clock.now()
         return ApplyRow(
@@ -292,23 +301,5 @@ class Apply:
             os.close(descriptor)
 
 
-def _kept(directory: Path) -> ApplyJournal:
-    """The journal of an apply that is done. Raises: Conflict where it is no longer kept."""
-    with suppress(OSError, ValueError):
-        journal = ApplyJournal.read(directory)
-        if journal is not None:
-            return journal
-    raise Conflict(
-        "What was there before the newest apply is no longer kept, so it cannot be undone.",
-        hint="Your project's version control may have it.",
-        retryable=False,
-    )
-
-
 def _text(path: Path) -> str:
     return shown(os.fsencode(path))
-
-
-def _settled(journal: ApplyJournal, directory: Path) -> None:
-    with suppress(OSError, TasksError):  # it stands in the store: the next start of the engine tidies up
-        settle(journal, directory)

@@ -7,9 +7,10 @@ what HEAD keeps with other line ends gets those.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def plan_branch(
         contents = contents_of(trees, (), stack)
         head = stack.enter_context(_Head(branch, trees, contents))
         plan = make_plan(trees, head, contents, applied=applied, wanted=wanted, branch=True)
-        plan = replace(plan, changes=[head.as_tracked(each) for each in plan.changes])
+        plan = replace(plan, changes=head.without_ignored([head.as_tracked(each) for each in plan.changes], wanted))
         if request.dry_run or plan.stops(accept_runnable=request.accept_runnable) or not plan.writes():
             return plan, None
         return plan, branch.commit(plan, head.line_feeds)
@@ -71,10 +72,9 @@ class Branch:
                 f"{self.root} is not in a git repository that can be used, so there is no branch to be made.",
                 hint="Apply to the files instead (without --branch), or name a repository with --target DIR.",
             )
-        words = found.split(b"\n")
-        self.git_dir = Path(words[0].decode("utf-8", "surrogateescape"))
-        self.prefix = words[1] if len(words) > 1 else b""
-        if self.ask("check-ref-format", "--branch", self.name) != self.name.encode() + b"\n":
+        git_dir, _, self.prefix = found.removesuffix(b"\n").partition(b"\n")
+        self.git_dir = Path(os.fsdecode(git_dir))
+        if "\0" in self.name or self.ask("check-ref-format", "--branch", self.name) != self.name.encode() + b"\n":
             raise InvalidInput(f'"{self.name}" is not a name for a branch.', hint='For example: --branch "agent/fix".')
         if self.ask("show-ref", "--verify", f"refs/heads/{self.name}") is not None:
             raise Conflict(f'The branch "{self.name}" exists already.', hint="Name a new one.", retryable=False)
@@ -161,6 +161,7 @@ class _Head:
 
     def __init__(self, branch: Branch, trees: Trees, contents: Callable[[bytes], bytes | None]) -> None:
         branch.open()
+        self._branch = branch
         self.line_feeds: set[bytes] = set()
         self._trees = trees
         self._contents = contents
@@ -239,3 +240,17 @@ class _Head:
         """A change of a file that HEAD does not have adds it."""
         untracked = change.action == "modified" and change.path not in self._entries
         return replace(change, action="added") if untracked else change
+
+    def without_ignored(self, changes: Sequence[Change], wanted: Wanted) -> Sequence[Change]:
+        """Files that the user's repository ignores stay out of a commit, as with ``git add``, unless they are named."""
+        added = [each.path for each in changes if each.action == "added" and not wanted.asks_for(each.path)]
+        given = b"".join(b"./%s\0" % each for each in added)  # so that no name is taken for a pattern's magic
+        answer = self._branch.ask("check-ignore", "-z", "--stdin", given=given) or b""
+        ignored = {each.removeprefix(b"./") for each in answer.split(b"\0")} & set(added)
+        why = "Git ignores it here. Name it, to have it in the commit all the same."
+        return [
+            replace(each, action="unchanged", detail=why, runnable=None, left_out=True)
+            if each.path in ignored
+            else each
+            for each in changes
+        ]

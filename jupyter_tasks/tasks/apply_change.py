@@ -58,6 +58,8 @@ class Change:
     detail: str = ""
     runnable: str | None = None
     blocker: bytes | None = None
+    left_out: bool = False
+    """It stays what it is for the user, and is not counted as taken."""
 
     def wire(self) -> AppliedFile:
         """As the wire has it."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_tasks.errors import TasksError, WorkspaceFailed
+from jupyter_tasks.errors import Conflict, TasksError, WorkspaceFailed
 from jupyter_tasks.models import AppliedFile
 from jupyter_tasks.tasks.apply_change import Change, Plan
 from jupyter_tasks.tasks.apply_journal import LEFT, ApplyJournal, Blobs, State, Step, begun
@@ -20,7 +21,7 @@ from jupyter_tasks.tasks.apply_write import Writer, same
 from jupyter_tasks.tasks.review_git import shown
 from jupyter_tasks.tasks.review_objects import object_id
 
-__all__ = ["carry_out", "journal_of", "prepare", "prepare_undo", "settle", "take_back"]
+__all__ = ["carry_out", "journal_of", "kept", "prepare", "prepare_undo", "settle", "settle_quietly", "take_back"]
 
 
 def journal_of(plan: Plan, target: Target, apply_id: str, task_id: str) -> ApplyJournal:
@@ -128,6 +129,12 @@ def settle(journal: ApplyJournal, directory: Path) -> None:
     replace(journal, done=True).write(directory)
 
 
+def settle_quietly(journal: ApplyJournal, directory: Path) -> None:
+    """The same where it stands in the store already: what cannot be done now, the next start of the engine does."""
+    with suppress(OSError, TasksError):
+        settle(journal, directory)
+
+
 def _back(target: Target, journal: ApplyJournal, directory: Path, cause: BaseException | None) -> None:
     try:
         left = roll_back(target, journal, directory)
@@ -145,6 +152,19 @@ def _back(target: Target, journal: ApplyJournal, directory: Path, cause: BaseExc
             retryable=False,
         ) from cause
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def kept(directory: Path) -> ApplyJournal:
+    """The journal of an apply that is done. Raises: Conflict where it is no longer kept."""
+    with suppress(OSError, ValueError):
+        journal = ApplyJournal.read(directory)
+        if journal is not None:
+            return journal
+    raise Conflict(
+        "What was there before the newest apply is no longer kept, so it cannot be undone.",
+        hint="Your project's version control may have it.",
+        retryable=False,
+    )
 
 
 def prepare_undo(done: ApplyJournal, source: Path, directory: Path) -> tuple[ApplyJournal, Sequence[AppliedFile]]:

@@ -154,7 +154,7 @@ def load_journals(place: Path) -> Iterator[tuple[Path, ApplyJournal]]:
     """Every apply on disk; what never got its journal is removed, what is damaged is passed over."""
     try:
         found = sorted(each for each in place.iterdir() if each.is_dir() and each.suffix != LEFT)
-    except FileNotFoundError:
+    except OSError:  # none yet, or out of reach: it is tried again at the next start
         return
     for directory in found:
         try:
@@ -171,7 +171,7 @@ def of_task(place: Path, task_id: str) -> Iterator[Path]:
     """Every directory that one task's applies have left."""
     try:
         found = [each for each in place.iterdir() if each.is_dir()]
-    except FileNotFoundError:
+    except OSError:
         return
     for directory in found:
         with suppress(OSError, ValueError):

@@ -51,26 +51,30 @@ async def recover(journal_dir: Path, journal: Journal) -> Sequence[Recovered]:
 
     Returns: what there was. Raises: StoreError.
     """
-    found = await anyio.to_thread.run_sync(lambda: list(load_journals(journal_dir)))
     recovered = []
-    for directory, each in found:
+    for directory, each in await anyio.to_thread.run_sync(lambda: list(load_journals(journal_dir))):
         if each.done:
+            await anyio.to_thread.run_sync(_tidy_done, journal_dir, each)
             continue
         try:
-            stands = await journal.read(lambda connection, each=each: _stands(connection, each))  # type: ignore[misc]
-            outcome = await anyio.to_thread.run_sync(_end, directory, each, stands)
-        except (OSError, TasksError) as error:
+            recovered.append(await _recover(directory, each, journal))
+        except (OSError, TasksError) as error:  # it must not keep the engine from starting
             _log.warning("apply %s to %s cannot be brought to an end now: %s", each.id, each.target, error)
-            outcome = Recovered(each.id, each.task_id, "waiting")
-        if outcome.outcome != "waiting":
-            await journal.change(lambda change, each=each, outcome=outcome: _tell(change, each, outcome))  # type: ignore[misc]
-            await anyio.to_thread.run_sync(_tidy, journal_dir, each, outcome)
-        recovered.append(outcome)
-    known = {directory.name for directory, _ in found}
-    gone = [each for each in await journal.read(begun_applies) if each not in known]
+            recovered.append(Recovered(each.id, each.task_id, "waiting"))
+    begun = await journal.read(begun_applies)
+    gone = [each for each in begun if not (journal_dir / each).exists()]
     if gone:
         await journal.change(lambda change: _drop(change, gone))
     return recovered
+
+
+async def _recover(directory: Path, each: ApplyJournal, journal: Journal) -> Recovered:
+    stands = await journal.read(lambda connection: _stands(connection, each))
+    outcome = await anyio.to_thread.run_sync(_end, directory, each, stands)
+    if outcome.outcome != "waiting":
+        await journal.change(lambda change: _tell(change, each, outcome))
+        await anyio.to_thread.run_sync(_tidy, directory.parent, each, outcome)
+    return outcome
 
 
 async def forget(journal_dir: Path, task_id: str) -> None:
@@ -123,10 +127,15 @@ def _tidy(place: Path, journal: ApplyJournal, outcome: Recovered) -> None:
     directory = place / journal.id
     if outcome.outcome == "completed":
         settle(journal, directory)
-        if journal.kind == "undo":
-            shutil.rmtree(directory, ignore_errors=True)
-            shutil.rmtree(place / journal.of, ignore_errors=True)
+        _tidy_done(place, journal)
     elif outcome.left and outcome.kept is not None:
         directory.rename(outcome.kept)
     else:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _tidy_done(place: Path, journal: ApplyJournal) -> None:
+    """What was taken back cannot be taken back again."""
+    if journal.kind == "undo":
+        shutil.rmtree(place / journal.of, ignore_errors=True)
+        shutil.rmtree(place / journal.id, ignore_errors=True)

@@ -200,6 +200,27 @@ async def test_line_ends_as_git_keeps_them(repo: Repository) -> None:
     )
 
 
+async def test_what_git_ignores_stays_out_unless_it_is_named(repo: Repository) -> None:
+    await repo.start({".gitignore": "*.log\nbuild/\n", "a": "1"})
+    for name in ("a", "run.log", "build/x", ":b"):
+        write(repo.theirs / name, "2")
+    done = await repo.branch("one")
+    assert actions(done) == {"a": "modified", ":b": "added", "run.log": "unchanged", "build/x": "unchanged"}
+    assert changed(repo, "one") == ["A\t:b", "M\ta"]
+    assert await repo.apply_of().unapplied() == 2
+    assert actions(await repo.branch("two", paths=["run.log"])) == {"run.log": "added"}
+    assert changed(repo, "two") == ["A\trun.log"]
+
+
+async def test_a_worktree_beside_the_repository(repo: Repository) -> None:
+    await repo.start({"a": "1"})
+    beside = repo.top / "beside"
+    repo.git("worktree", "add", "-q", "--detach", str(beside))
+    write(repo.theirs / "a", "2")
+    assert (await repo.branch(target=str(beside))).applied
+    assert changed(repo) == ["M\ta"]
+
+
 async def test_directories_and_files_change_places(repo: Repository) -> None:
     await repo.start({"a": "1", "d/x": "1"})
     (repo.theirs / "a").unlink()
@@ -216,7 +237,7 @@ async def test_where_no_branch_can_be_made(repo: Repository) -> None:
     with pytest.raises(InvalidInput, match="not in a git repository"):
         await repo.branch()
     repo.git("init", "-q", "-b", "main")
-    for name in ("-x", "a..b", "x.lock", "", "a b", "@{-1}", "HEAD"):
+    for name in ("-x", "a..b", "x.lock", "", "a b", "@{-1}", "HEAD", "a\0b"):
         with pytest.raises(InvalidInput, match="not a name for a branch"):
             await repo.branch(name)
     write(repo.top / ".gitconfig", "")
