@@ -35,6 +35,8 @@ from jupyter_tasks.tasks.service_keys import KeyService
 from jupyter_tasks.tasks.service_review import ReviewService
 from jupyter_tasks.tasks.service_upkeep import UpkeepService
 from jupyter_tasks.tasks.session import Sessions
+from jupyter_tasks.templates.analysis import Analysis
+from jupyter_tasks.templates.library import Template
 from jupyter_tasks.templates.planning import template_invalid
 
 __all__ = ["TaskService"]
@@ -101,8 +103,12 @@ class TaskService(KeyService, ReviewService, UpkeepService):
     async def templates(self) -> models.TemplatesResponse:
         """GET /templates."""
         library = self._creation.library
-        found = await anyio.to_thread.run_sync(library.list, limiter=self._creation.planning)
-        return models.TemplatesResponse(templates=[views.template(each, None) for each in found])
+
+        def load() -> list[models.Template]:
+            return [_listed(each, library.analysis(each, machine_variables(each, ""))) for each in library.list()]
+
+        found = await anyio.to_thread.run_sync(load, limiter=self._creation.planning)
+        return models.TemplatesResponse(templates=found)
 
     async def survey(self, request: models.ProjectRequest) -> models.ProjectInfo:
         """POST /project: what would go into a workspace."""
@@ -271,6 +277,14 @@ class TaskService(KeyService, ReviewService, UpkeepService):
         live = self._require_live(await self._bundle(user, task))
         async with live.talk.connect_api() as stream:
             yield stream
+
+
+def _listed(template: Template, analysis: Analysis) -> models.Template:
+    """A template in a list: without what it asks, but with what is wrong with it."""
+    wrong = next((each for each in analysis.diagnostics if each.severity == "error"), None)
+    place = "" if wrong is None or not wrong.line else f" ({wrong.file}:{wrong.line})"
+    error = None if wrong is None else f"{wrong.summary}{place}"
+    return views.template(template, None).model_copy(update={"error": error, "has_ai_task": analysis.task_capable})
 
 
 class _Events:
