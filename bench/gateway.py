@@ -1,9 +1,9 @@
 """What the LLM gateway adds to the first byte (issue 3). Against: the same upstream without it, in the same run.
 
 Twenty streams at a time, each as an agent's: a POST of 16 kB on a kept connection, 30 ms until the answer begins,
-then an event every 15 ms. Through the gateway they take the whole way: loopback, the real workspace agent in a process
-of its own, a reverse connection, the gateway with its tee and its row in a real store. Client and upstream are
-processes too, so that nobody's work delays another's clock.
+then an event every 30 ms for a second. Through the gateway they take the whole way: loopback, the real workspace agent
+in a process of its own, a reverse connection, the gateway with its tee and its row in a real store. Client and upstream
+are processes too, so that nobody's work delays another's clock.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 from bench.metrics import Metric, percentile, report
 
 STREAMS = 20
-EVENTS = 20
-THINKING, BETWEEN = 0.030, 0.015
+EVENTS = 30
+THINKING, BETWEEN = 0.030, 0.030
 TARGET = 3.0  # ms at p50
 ROUNDS = 4
 KEY, TOKEN = "sk-ant-api03-of-the-bench", "jt-of-the-bench"

@@ -71,6 +71,7 @@ class ClientConnection:
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head)
         self._uploaded = anyio.Event()
+        self._writing_since: float | None = None
         self.gone = False
 
     async def head(self) -> Head | None:
@@ -133,14 +134,21 @@ class ClientConnection:
                 raise Refused(400, "The request ended in the middle.")
 
     async def watch(self, scope: anyio.CancelScope) -> None:
-        """Once the request is whole: cancel ``scope`` when the client goes away, which only reading can tell."""
+        """Once the request is whole: cancel ``scope`` when the client goes away, which only reading can tell, or takes
+        nothing for long."""
         await self._uploaded.wait()
         surplus = 0
         while surplus < _SURPLUS:
+            data = None
             try:
-                data = await self._stream.receive(_READ)
+                with anyio.move_on_after(self._limits.write_timeout / 4):
+                    data = await self._stream.receive(_READ)
             except (*GONE, OSError):
                 data = b""
+            if data is None:  # one look now and then costs less than a limit on every piece
+                since = self._writing_since
+                if since is None or anyio.current_time() - since < self._limits.write_timeout:
+                    continue
             if not data:
                 break
             surplus += len(data)
@@ -157,7 +165,13 @@ class ClientConnection:
 
     async def send(self, piece: bytes) -> None:
         """Send a piece of the answer's body."""
-        await self._write(self._http.send(h11.Data(data=piece)))
+        data = self._http.send(h11.Data(data=piece))
+        if not self._uploaded.is_set():
+            await self._write(data)
+        elif data:
+            self._writing_since = anyio.current_time()
+            await self._stream.send(data)  # ``watch`` sees to it that it ends
+            self._writing_since = None
 
     async def end(self, piece: bytes = b"") -> None:
         """The answer is whole."""

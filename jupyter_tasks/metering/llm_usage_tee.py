@@ -59,6 +59,9 @@ class Tee:
     # ------------------------------------------------------------ server-sent events
 
     def _feed_events(self, piece: bytes) -> None:
+        between = not (self._line or self._event or self._skipping or self._size)
+        if between and piece.endswith(b"\n\n") and not _TELLING.search(piece):
+            return  # whole events that say nothing of use: nearly every piece
         newline = piece.rfind(b"\n")
         if newline < 0:
             self._hold(piece)

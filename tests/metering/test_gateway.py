@@ -494,6 +494,16 @@ async def test_slow_clients(tmp_path: Path) -> None:
         assert (await raw(rig, ""))[0] == 0
 
 
+async def test_a_client_that_takes_nothing_is_left(tmp_path: Path) -> None:
+    async with running(tmp_path, limits=WireLimits(write_timeout=0.2)) as rig:
+        rig.upstream.answer = streamed(*[b"x" * 60_000] * 500)
+        async with await anyio.connect_tcp("127.0.0.1", rig.port) as stream:
+            head = f"POST /anthropic/v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {TOKEN}\r\ncontent-length: 0\r\n\r\n"
+            await stream.send(head.encode())
+            [call] = await rig.written()
+        assert call.problem == "The agent broke off before the answer ended."
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
