@@ -153,6 +153,22 @@ async def test_any_step_that_fails_is_rolled_back(project: Project) -> None:
     assert (await project.apply()).applied
 
 
+async def test_where_files_have_no_second_names_the_copies_do(project: Project) -> None:
+    before = await prepared(project)
+
+    def fails(step: str) -> None:
+        if step == "written":
+            for each in project.mine.rglob(".jupyter-tasks-*.old"):
+                each.unlink()
+            (mark,) = project.applies.glob("*/staged")
+            mark.with_name("no-links").touch()
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        await project.apply_of(step=fails).apply(ApplyRequest())
+    assert tree(project.mine) == before
+
+
 @pytest.mark.parametrize("name", ["a", "gone", "new/er", "file"])
 async def test_a_file_that_is_changed_while_others_are_written(project: Project, name: str) -> None:
     before = await prepared(project)
