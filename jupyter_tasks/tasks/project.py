@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import InvalidInput, WorkspaceFailed
 from jupyter_tasks.models import LeftOut, ProjectInfo, ProjectRequest
-from jupyter_tasks.tasks.project_copy import TreeCopy
+from jupyter_tasks.tasks.project_copy import copy_tree
 from jupyter_tasks.tasks.project_git import Git
 from jupyter_tasks.tasks.project_git_dir import lay_out_git_dir, read_settings
 from jupyter_tasks.tasks.project_index import IndexWriter
@@ -120,17 +120,9 @@ class Survey:
 
         for path, reason in listing.left_out:
             left_out(path, reason)
-        copy = TreeCopy(
-            self.wanted.root,
-            target,
-            index.copied if index is not None else _nobody,
-            left_out,
-            lambda: self.clock.monotonic() > deadline,
-        )
-        try:
-            copy.copy(listing.entries)
-        finally:
-            copy.close()
+        copied = index.copied if index is not None else _nobody
+        late = lambda: self.clock.monotonic() > deadline  # noqa: E731
+        copy_tree(self.wanted.root, target, listing.entries, copied, left_out, late)
         return index
 
     def _link_mounts(self, wanted: Wanted, target: Path) -> list[bytes]:
