@@ -78,7 +78,7 @@ def _put_back(target: Target, journal: ApplyJournal, directory: Path, number: in
             os.unlink(name, dir_fd=parent)
             return None
         aside = aside_of(journal, number)
-        if not same(look_in(stage, aside), step.old):
+        if look_in(stage, aside).kind != "file":  # else it is the user's own, also where they wrote to it since
             aside = temp_of(journal, number)
             _write(stage, aside, step.old, Blobs(directory).read(step.old.name))
         os.rename(aside, name, src_dir_fd=stage, dst_dir_fd=parent)

@@ -45,6 +45,7 @@ class Writer:
         self._directory = directory
         self._source = source
         self._step = step
+        self._kept: dict[int, tuple[int, ...]] = {}  # stamps of the files that have a second name
 
     def write(self) -> None:
         """Do it all. What was done when this raises has to be rolled back.
@@ -71,6 +72,7 @@ class Writer:
                 with _told(step.path):
                     self._put(number, step)
         self._sync()
+        self._untouched()
         self._step("written")
         if not self._target.in_place():
             raise Conflict(
@@ -151,6 +153,16 @@ class Writer:
             return
         if stamp_of(os.stat(aside, dir_fd=stage, follow_symlinks=False)) != seen.stamp:
             raise _changed(step.path)
+        self._kept[number] = seen.stamp
+
+    def _untouched(self) -> None:
+        """Whether nobody has written to a file that they had open while it was replaced."""
+        for number, stamp in self._kept.items():
+            step = self._journal.steps[number]
+            with _told(step.path), self._target.directory(step.stage) as stage:
+                found = os.stat(aside_of(self._journal, number), dir_fd=stage, follow_symlinks=False)
+            if stamp_of(found) != stamp:
+                raise _changed(step.path)
 
     def _directories(self) -> None:
         for path, _ in self._journal.remove:

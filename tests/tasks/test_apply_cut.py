@@ -153,6 +153,22 @@ async def test_any_step_that_fails_is_rolled_back(project: Project) -> None:
     assert (await project.apply()).applied
 
 
+@pytest.mark.parametrize(("name", "moment"), [("a", "put:0"), ("gone", "delete:4"), ("a", "put:5")])
+async def test_a_file_that_is_written_to_while_it_is_replaced(project: Project, name: str, moment: str) -> None:
+    before = await prepared(project)
+    with (project.mine / name).open("r+b", buffering=0) as opened:
+
+        def writes(step: str) -> None:
+            if step == moment:
+                opened.write(b"mine, into the open file")
+
+        with pytest.raises(Conflict, match="changed in your project just now"):
+            await project.apply_of(step=writes).apply(ApplyRequest())
+    assert (project.mine / name).read_text() == "mine, into the open file"
+    (project.mine / name).write_text("1")
+    assert tree(project.mine) == before
+
+
 async def test_where_files_have_no_second_names_the_copies_do(project: Project) -> None:
     before = await prepared(project)
 
