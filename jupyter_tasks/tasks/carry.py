@@ -135,7 +135,7 @@ def _look(home: Path, source: _Source, left_out: dict[str, str]) -> list[_Item]:
     top = Path(os.path.realpath(home / source.top))
     found: list[_Item] = []
     size = 0
-    for item, length in _walk(home / source.path, source.path, top, left_out, 0):
+    for item, length in _walk(home / source.path, source.path, top, left_out, ()):
         found.append(item)
         size += length
         if len(found) > MOST_FILES or size > MOST_BYTES:
@@ -144,8 +144,11 @@ def _look(home: Path, source: _Source, left_out: dict[str, str]) -> list[_Item]:
     return found
 
 
-def _walk(path: Path, shown: str, top: Path, left_out: dict[str, str], depth: int) -> Iterator[tuple[_Item, int]]:
-    """Every regular file at or below ``path`` that may come along, with its size."""
+def _walk(
+    path: Path, shown: str, top: Path, left_out: dict[str, str], above: tuple[Path, ...]
+) -> Iterator[tuple[_Item, int]]:
+    """Every regular file at or below ``path`` that may come along, with its size. ``above`` are the directories on the
+    way here."""
     real = Path(os.path.realpath(path))
     try:
         about = real.stat()
@@ -164,8 +167,8 @@ def _walk(path: Path, shown: str, top: Path, left_out: dict[str, str], depth: in
         else:
             left_out[shown] = "it cannot be read"
     elif stat.S_ISDIR(about.st_mode):
-        if depth >= _DEPTH:
-            left_out[shown] = "it lies too deep, or in a loop of links"
+        if real in above or len(above) >= _DEPTH:
+            left_out[shown] = "the links go round in a loop" if real in above else "it lies too deep"
             return
         try:
             entries = sorted(os.listdir(real))  # noqa: PTH208 - names only
@@ -174,7 +177,7 @@ def _walk(path: Path, shown: str, top: Path, left_out: dict[str, str], depth: in
             return
         for name in entries:
             if not name.startswith(".") and name not in {"node_modules", "__pycache__"}:
-                yield from _walk(real / name, f"{shown}/{name}", top, left_out, depth + 1)
+                yield from _walk(real / name, f"{shown}/{name}", top, left_out, (*above, real))
 
 
 def _login(path: bytes) -> bool:

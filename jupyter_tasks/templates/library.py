@@ -19,7 +19,7 @@ from typing import Protocol
 from jupyter_tasks.errors import NotFound
 from jupyter_tasks.templates.analysis import Analysis, analyse
 from jupyter_tasks.templates.hcl.diagnostics import did_you_mean
-from jupyter_tasks.templates.modules import BuiltinModules, used_modules
+from jupyter_tasks.templates.modules import BuiltinModules, ModuleSource, used_modules
 from jupyter_tasks.templates.tree import regular_files
 
 __all__ = ["DirectoryLibrary", "Library", "Template", "default_library", "front_matter"]
@@ -76,9 +76,11 @@ class DirectoryLibrary:
     The earlier place wins where two have a template of one name. May be used from several threads.
     """
 
-    def __init__(self, places: Iterable[tuple[Path, bool]]) -> None:
-        """``places`` are directories, each with whether its templates are those that we ship."""
+    def __init__(self, places: Iterable[tuple[Path, bool]], modules: ModuleSource | None = None) -> None:
+        """``places`` are directories, each with whether its templates are those that we ship; ``modules`` finds the
+        modules that are not part of a template (default: those that we ship)."""
         self._places = tuple(places)
+        self._modules = modules or BuiltinModules()
         self._lock = threading.Lock()
         self._versions: dict[Path, _Version] = {}
         self._analyses: dict[object, Analysis] = {}
@@ -122,7 +124,9 @@ class DirectoryLibrary:
         with self._lock:
             found = self._analyses.get(key)
         if found is None:
-            found = analyse(template.tree, template_version_id=template.version_id, variables=variables)
+            found = analyse(
+                template.tree, template_version_id=template.version_id, modules=self._modules, variables=variables
+            )
             with self._lock:
                 if len(self._analyses) >= _CACHED:
                     self._analyses.clear()
@@ -149,7 +153,7 @@ class DirectoryLibrary:
             known = self._versions.get(tree)
         if known is not None and _files(tree, known.modules)[0] == known.state:
             return known.id
-        modules = used_modules(tree, BuiltinModules())
+        modules = used_modules(tree, self._modules)
         state, files = _files(tree, modules)
         digest = hashlib.sha256(tree.name.encode())
         for name, path in files:

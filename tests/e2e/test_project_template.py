@@ -1,0 +1,78 @@
+"""The template ``project`` in the real engine and the real sandbox, with what every machine has: the offline agent."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jupyter_tasks.testing.home import Home
+
+pytestmark = pytest.mark.slow
+
+
+def without_agents(home: Home) -> None:
+    """A PATH on which no coding agent is found."""
+    programs = home.root / "programs"
+    programs.mkdir()
+    for name in ("git", "sh", "bash", "env", "python3"):
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
+    home.env["PATH"] = f"{programs}:/usr/bin:/bin"
+
+
+def project_of(home: Home) -> Path:
+    """A small project of the user's, with a module in a sub-folder."""
+    directory = home.root / "home" / "work"
+    (directory / "part").mkdir(parents=True)
+    (directory / "part" / "a.py").write_text("A = 1\n")
+    subprocess.run(["git", "init", "-q", directory], check=True)
+    return directory
+
+
+def test_without_any_agent_the_offline_one_works_and_says_so(home: Home) -> None:
+    without_agents(home)
+    (home.root / "home" / ".gitconfig").write_text("[user]\n  name = Ada\n  email = ada@example.com\n")
+    directory = project_of(home)
+    setup = "git config user.name; git config user.email; pwd"
+    done = home.cli(
+        *("create", "-t", "project", "--project", str(directory), "--parameter", f"setup_script={setup}"),
+        *("--follow", "document the project structure"),
+    )
+    assert "I am the offline agent" in done.stdout
+    task = home.json("list")[0]
+    assert (task["status"], task["current_state"]["state"]) == ("active", "complete")
+    assert home.cli("diff", "--name-only", task["id"]).stdout.split() == ["STRUCTURE.md"]
+    assert "No coding agent found on this machine" in home.cli("logs", "--kind", "build", task["id"]).stdout
+    said = home.cli("logs", "--kind", "script", task["id"]).stdout
+    assert "Looked for claude, codex and opencode" in said
+    for line in ("Ada", "ada@example.com", "/home/coder/project"):
+        assert line in said
+    assert not (directory / "STRUCTURE.md").exists()
+
+
+def test_an_agent_that_is_not_installed_is_said_before_anything_is_built(home: Home) -> None:
+    without_agents(home)
+    home.cli("keys", "add", "openai", "--stdin", stdin="sk-not-a-key-0123456789\n")
+    directory = project_of(home)
+    done = home.cli(
+        *("create", "-t", "project", "--project", str(directory), "--parameter", "agent=codex", "do it"), check=False
+    )
+    assert done.returncode != 0
+    assert "The program codex is not installed" in done.stderr
+    assert home.json("usage")["actual"] == 0
+
+
+def test_a_prompt_of_600_kilobytes(home: Home) -> None:
+    without_agents(home)
+    directory = project_of(home)
+    prompt = "🙂 do nothing at all\n" * 27_000
+    assert len(prompt.encode()) > 600_000
+    task = home.cli(
+        *("create", "-q", "--wait", "-t", "project", "--project", str(directory), "--stdin"), stdin=prompt, timeout=120
+    ).stdout.strip()
+    assert home.json("status", task)["initial_prompt"].strip() == prompt.strip()
+    assert "I can" in home.cli("logs", task).stdout
