@@ -15,7 +15,7 @@ class PruneRequest(Wire):
     """POST /prune. ``older_than`` in days since the task was last changed; null: the settings' own."""
 
     dry_run: bool = True
-    older_than: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    older_than: float | None = None
     include_unapplied: bool = False
     """Also tasks whose changes were never applied. Never done unasked."""
 
