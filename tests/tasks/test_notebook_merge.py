@@ -242,7 +242,7 @@ def test_what_the_agent_wrote_is_made_valid() -> None:
     ("theirs", "why"),
     [
         (b"<<<<<<< ours", "The notebook of the agent is no JSON object."),
-        (b'{"cells":' + b"[" * 5000, "The notebook of the agent is nested too deeply."),
+        (b'{"cells":' + b"[" * 200_000, "The notebook of the agent is nested too deeply."),
         (notebook(code("a", "x", slide=1))[:-3], "The notebook of the agent is no valid JSON."),
     ],
 )
