@@ -100,11 +100,12 @@ async def run_command(command: Sequence[str], payload: Payload, *, timeout: floa
 async def _talk(process: Process, given: bytes, said: bytearray) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(_give, process, given)
-        group.start_soon(_listen, process, said)
+        read = anyio.Event()
+        group.start_soon(_listen, process, said, read)
         await process.wait()
-        group.cancel_scope.deadline = (
-            anyio.current_time() + _READ_ON
-        )  # it may have left something that holds its output
+        with anyio.move_on_after(_READ_ON):  # it may have left something behind that holds its output open
+            await read.wait()
+        group.cancel_scope.cancel()
 
 
 async def _give(process: Process, given: bytes) -> None:
@@ -114,11 +115,12 @@ async def _give(process: Process, given: bytes) -> None:
             await process.stdin.aclose()
 
 
-async def _listen(process: Process, said: bytearray) -> None:
+async def _listen(process: Process, said: bytearray, read: anyio.Event) -> None:
     with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         if process.stdout is not None:
             async for part in process.stdout:
                 said += part[: MOST_OUTPUT - len(said)]
+    read.set()
 
 
 def _shown(said: bytearray) -> str:
