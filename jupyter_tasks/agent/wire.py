@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 LINE_LIMIT = 1 << 20
-_TEXT_LIMIT = 512 * 1024
+_TEXT_LIMIT = 640 * 1024  # a prompt has at most that many bytes
 
 
 class Refused(Exception):

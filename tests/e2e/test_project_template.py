@@ -69,7 +69,7 @@ def test_an_agent_that_is_not_installed_is_said_before_anything_is_built(home: H
 def test_a_prompt_of_600_kilobytes(home: Home) -> None:
     without_agents(home)
     directory = project_of(home)
-    prompt = "🙂 do nothing at all\n" * 27_000
+    prompt = ("🙂 do nothing at all " * 90 + "\n") * 300
     assert len(prompt.encode()) > 600_000
     task = home.cli(
         *("create", "-q", "--wait", "-t", "project", "--project", str(directory), "--stdin"), stdin=prompt, timeout=120
