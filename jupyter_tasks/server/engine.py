@@ -93,11 +93,11 @@ class Engine:
                 creation = make_creation(house, library, self.owner, self.settings, self.entitlements)
                 service = TaskService(creation, sessions, self.entitlements, Retention(config=self._config))
                 async with self._serving(service, house):
+                    group.start_soon(Notify(config=self._config).run, journal, self.clock, name="notifications")
                     for task_id in await journal.read(tasks_with_work):
                         sessions.wake(task_id)
                     group.start_soon(self._collect_orphans, house, name="orphans")
                     group.start_soon(service.keep_pruning, name="pruning")
-                    group.start_soon(Notify(config=self._config).run, journal, self.clock, name="notifications")
                     group.start_soon(self._watch_idleness, house, name="idleness")
                     task_status.started()
                     await self._stopping.wait()
