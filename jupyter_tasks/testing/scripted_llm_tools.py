@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from jupyter_tasks.testing import scripted_llm_anthropic as anthropic
@@ -22,6 +22,7 @@ __all__ = ["Tool", "as_call", "bash", "edit_file", "instance", "mcp", "write_fil
 _WRITE = ("Write", "write", "write_file", "create_file")
 _EDIT = ("Edit", "edit", "edit_file", "replace")
 _SHELL = ("Bash", "bash", "exec_command", "shell_command", "shell", "run_shell_command")
+_DIRECTORY = re.compile(r"(?:[Ww]orking directory(?: is)?:? |<cwd>)(/[^\s<\\\"]*)")
 _FIELDS = {
     "path": ("file_path", "filePath", "path"),
     "content": ("content", "contents", "text"),
@@ -42,7 +43,7 @@ class Tool:
 
 
 def write_file(path: str, content: str) -> Tool:
-    """The agent writes a whole file; ``path`` should be absolute, as most agents want it."""
+    """The agent writes a whole file; a relative path is in the directory that it works in."""
     return Tool("write_file", {"path": path, "content": content})
 
 
@@ -69,6 +70,7 @@ def as_call(tool: Tool, asked: Asked, raw: str) -> Call | None:
         asked: the request.
         raw: its text, where tools that are not listed are named.
     """
+    tool = _placed(tool, raw)
     code = next((name for name, offered in asked.tools.items() if offered.javascript), None)
     if code is not None:
         return Call(code, text=_javascript(tool))
@@ -97,6 +99,14 @@ def instance(schema: Mapping[str, Any]) -> Any:
     kinds: dict[Any, Any] = {"boolean": False, "integer": 1, "number": 1, "array": [], "object": {}}
     kind = schema.get("type")
     return kinds.get(kind if isinstance(kind, str) else None, "scripted")
+
+
+def _placed(tool: Tool, raw: str) -> Tool:
+    """A relative path made absolute, as most agents want it, where the agent says where it is."""
+    found = _DIRECTORY.search(raw)
+    if found is None or tool.kind == "mcp" or tool.args.get("path", "/").startswith("/"):
+        return tool
+    return replace(tool, args={**tool.args, "path": f"{found[1]}/{tool.args['path']}"})
 
 
 def _mcp(tool: Tool, asked: Asked, raw: str) -> Call | None:

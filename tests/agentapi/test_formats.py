@@ -221,6 +221,12 @@ def test_a_dialog_begins_at_its_rule_and_labels_may_wrap() -> None:
     assert found.options[1] == ("2", "Yes, and always allow access to /a/b from this project")
     assert [option_kind(label) for _, label in found.options] == ["allow_once", "allow_always", "reject_once"]
     assert option_kind("Something else") == ""
+    codex = marked_dialog(
+        ["  Allow it?", "  › 1. Allow      Run the tool", "    2. Always allow  Remember", "    3. Cancel"]
+    )
+    assert codex is not None
+    assert codex.options == (("1", "Allow: Run the tool"), ("2", "Always allow: Remember"), ("3", "Cancel"))
+    assert [option_kind(label) for _, label in codex.options] == ["allow_once", "allow_always", "reject_once"]
     assert format_for("claude").words("\n".join(rows), 80) == "Is this a question?"
 
 

@@ -114,6 +114,14 @@ def test_tools_are_called_as_the_agent_calls_them() -> None:
         assert ["await tools" in item["input"] for item in json.loads(data)["output"]] == [True] * 3
 
 
+def test_a_relative_path_is_where_the_agent_works() -> None:
+    with ScriptedLlm([Play("go", [Step(tools=[write_file("a b.txt", "x")])])]) as llm:
+        for told, path in (("Primary working directory: /home/me", "/home/me/a b.txt"), ("nothing", "a b.txt")):
+            body = request(ANTHROPIC, [f"<system-reminder>{told}\n</system-reminder>", "go"], tools=("Write",))
+            _, data = post(llm, ANTHROPIC, body)
+            assert json.loads(data)["content"][0]["input"]["file_path"] == path
+
+
 def test_a_tool_that_is_not_listed_is_looked_for_first() -> None:
     with ScriptedLlm([Play("go", [Step("Now.", tools=[mcp("coder_report_task", state="idle")])])]) as llm:
         body = request(ANTHROPIC, ["<system-reminder>mcp__coder__coder_report_task</system-reminder>", "go"])

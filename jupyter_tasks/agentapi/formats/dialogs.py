@@ -22,6 +22,8 @@ _BORDER = re.compile(r"[\s│┃|]*[─▔━╭╮╰╯]{10,}[\s│┃|]*")
 _RULE = re.compile(r"[─▔━]{15}")
 """How the row begins that closes the conversation above a dialog."""
 _INNER = " \t│┃|╭╮╰╯─╌┄"
+_COLUMNS = re.compile(r"\s{2,}(?=\S)")
+"""Between an answer and what is said about it."""
 _TIP = re.compile(r"^(Tip|Hint): ")
 _MAX_LABEL = 200
 _MAX_TEXT = 1_000
@@ -72,11 +74,11 @@ def marked_dialog(rows: Sequence[str]) -> Dialog | None:
 def option_kind(label: str) -> str:
     """What an answer does, in ACP's words; "" when its label does not say."""
     word = label.lower()
-    if word.startswith("no"):
+    if word.startswith(("no", "cancel", "deny")):
         return "reject_once"
-    if not word.startswith("yes"):
+    if not word.startswith(("yes", "allow", "always allow")):
         return ""
-    lasting = ("don't ask again", "always", "switch to", "allow all", "for this session")
+    lasting = ("don't ask again", "always", "switch to", "allow all", "for this session", "remember")
     return "allow_always" if any(text in word for text in lasting) else "allow_once"
 
 
@@ -91,7 +93,7 @@ def _options(rows: Sequence[str], end: int) -> tuple[int, list[tuple[str, str]]]
             continue
         if options and int(found[1]) != int(options[0][0]) - 1:
             break
-        options.insert(0, (found[1], " ".join([found[2], *rest])[:_MAX_LABEL]))
+        options.insert(0, (found[1], _COLUMNS.sub(": ", " ".join([found[2], *rest]), 1)[:_MAX_LABEL]))
         rest = []
         if found[1] == "1":
             return (at, options) if len(options) > 1 else (at, [])

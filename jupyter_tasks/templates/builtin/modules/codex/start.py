@@ -63,6 +63,7 @@ def overrides(settings, environ, directory):
                 "args": ["exp", "mcp", "server"],
                 "env": {"CODER_MCP_APP_STATUS_SLUG": SLUG, "CODER_MCP_ALLOWED_TOOLS": "coder_report_task"},
                 "env_vars": ["CODER_AGENT_URL", "CODER_AGENT_TOKEN"],
+                "default_tools_approval_mode": "approve",  # a report is no question to the user
             },
         )
 
