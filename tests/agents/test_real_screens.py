@@ -13,7 +13,12 @@ from jupyter_tasks.errors import AgentError, InvalidInput
 from jupyter_tasks.testing.agent_clis import AgentClis
 from jupyter_tasks.testing.scripted_llm import Play, ScriptedLlm, Step, bash
 
-pytestmark = [pytest.mark.agents, pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [
+    pytest.mark.agents,
+    pytest.mark.slow,
+    pytest.mark.anyio,
+    pytest.mark.timeout(600),  # the CLIs may be installed first
+]
 
 AGENTS = ("claude", "codex")
 

@@ -15,7 +15,7 @@ from jupyter_tasks.testing.agent_clis import AgentClis
 from jupyter_tasks.testing.home import Home, until
 from jupyter_tasks.testing.scripted_llm import Play, ScriptedLlm, Step, mcp, write_file
 
-pytestmark = [pytest.mark.agents, pytest.mark.slow]
+pytestmark = [pytest.mark.agents, pytest.mark.slow, pytest.mark.timeout(600)]  # the CLIs may be installed first
 
 KEY = "the-key-that-only-the-engine-has"
 PROVIDERS = {"claude": ("anthropic", ""), "codex": ("openai", "/v1")}
