@@ -14,10 +14,13 @@ from typing import Any
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import InvalidInput
 from jupyter_tasks.models import ProjectInfo, ProjectRequest
+from jupyter_tasks.store.task_rows import TaskRow
+from jupyter_tasks.tasks.carry import survey_carry
 from jupyter_tasks.tasks.project import Survey, survey
 from jupyter_tasks.templates.plan import Mount, WorkspacePlan
+from jupyter_tasks.workspaces.provisioner import WorkspaceRef
 
-__all__ = ["Belongings", "brings_files", "look", "refuse_project", "told"]
+__all__ = ["Belongings", "brings_files", "look", "refuse_project", "told", "workspace_ref"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +38,10 @@ class Belongings:
 
     def info(self) -> ProjectInfo:
         """What went in, or would. Blocks."""
-        from jupyter_tasks.tasks.carry import survey_carry
-
         return self.survey.info().model_copy(update={"carried": list(survey_carry(self.home, self.carry).names)})
 
     def fill(self, home: Path, target: Path) -> None:
         """Put everything into a new home (a ``workspaces.provisioner.Fill``). Blocks. Raises: as ``Survey.fill``."""
-        from jupyter_tasks.tasks.carry import survey_carry
-
         survey_carry(self.home, self.carry).fill(home)
         self.survey.fill(home, target)
 
@@ -64,8 +63,6 @@ class Belongings:
 def look(ask: ProjectRequest, *, clock: Clock, home: Path) -> Belongings:
     """Decide what goes in; makes nothing. Blocks. Raises: as ``project.survey``; InvalidInput for an unknown name in
     ``carry``."""
-    from jupyter_tasks.tasks.carry import survey_carry
-
     survey_carry(home, ask.carry)
     return Belongings(survey=survey(ask, clock=clock, home=home), carry=ask.carry, home=home)
 
@@ -88,3 +85,20 @@ def refuse_project(template: str, ask: ProjectRequest) -> None:
             f'The template "{template}" brings its own files: it takes no project, files, mounts or set-up of yours.',
             hint='Use the template "project" for your own files, or leave these options out.',
         )
+
+
+def workspace_ref(row: TaskRow, build_id: str, *, allow_unisolated: bool, clock: Clock) -> WorkspaceRef:
+    """Which workspace, which build of it, who asked, what of theirs goes in."""
+    asker = row.asker
+    belongings = None if row.project is None else Belongings.from_json(row.project, clock=clock)
+    return WorkspaceRef(
+        id=row.workspace_id,
+        name=row.name,
+        owner=row.owner_name,
+        build_id=build_id,
+        python_env=Path(asker.python_env) if asker.python_env else None,
+        path=asker.path or "",
+        fill=None if belongings is None else belongings.fill,
+        mounts=() if belongings is None else belongings.mounts,
+        allow_unisolated=allow_unisolated,
+    )

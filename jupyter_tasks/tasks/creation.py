@@ -20,7 +20,7 @@ from jupyter_tasks.errors import InvalidInput, NotFound
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.task_rows import Asker, TaskRow, by_idempotency_key, insert_task
 from jupyter_tasks.tasks import naming
-from jupyter_tasks.tasks.belongings import Belongings, brings_files, look, refuse_project, told
+from jupyter_tasks.tasks.belongings import Belongings, brings_files, look, refuse_project, told, workspace_ref
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.machine import machine_variables
@@ -29,7 +29,6 @@ from jupyter_tasks.tasks.requests import Admit, new_start
 from jupyter_tasks.templates.library import Library, Template
 from jupyter_tasks.templates.plan import PlanInputs, WorkspacePlan
 from jupyter_tasks.templates.planning import plan
-from jupyter_tasks.workspaces.provisioner import WorkspaceRef
 
 __all__ = ["Creation"]
 
@@ -134,7 +133,6 @@ class Creation:
 
         Raises: SandboxUnavailable, ProgramMissing, InvalidInput ("key_missing").
         """
-        self.house.credentials.require(planned.providers)
         provisioner = self.house.provisioners.get(planned.kind)
         if provisioner is None:
             raise InvalidInput(
@@ -142,17 +140,15 @@ class Creation:
                 hint=f"Configured are: {', '.join(sorted(self.house.provisioners))} (c.TasksEngine.provisioners).",
             )
         await provisioner.check(
-            WorkspaceRef(
-                id=row.workspace_id,
-                name=row.name,
-                owner=row.owner_name,
-                build_id=build_id,
-                python_env=Path(row.asker.python_env) if row.asker.python_env else None,
-                path=row.asker.path or "",
+            workspace_ref(
+                row,
+                build_id,
                 allow_unisolated=self.allow_unisolated(planned, row.template_id),
+                clock=self.house.clock,
             ),
             planned,
         )
+        self.house.credentials.require(planned.providers)
 
     async def template_of(self, bundle: TaskBundle) -> Template:
         """The template that this task was made from, as it is now."""

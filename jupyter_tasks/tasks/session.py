@@ -9,49 +9,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
 import anyio
 from anyio.abc import TaskGroup
 
-from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import TasksError
 from jupyter_tasks.store.build_rows import finish_build, set_runtime, start_build
 from jupyter_tasks.store.codec import to_time
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.tasks.apply_recovery import forget
-from jupyter_tasks.tasks.belongings import Belongings
+from jupyter_tasks.tasks.belongings import workspace_ref
 from jupyter_tasks.tasks.build_log import BuildLog
 from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.live import LiveWorkspace
 from jupyter_tasks.workspaces.builds import Ending, StartBuild, remove_workspace, stop_workspace
-from jupyter_tasks.workspaces.provisioner import Provisioner, RunningWorkspace, WorkspaceRef
+from jupyter_tasks.workspaces.provisioner import Provisioner, RunningWorkspace
 
-__all__ = ["Sessions", "TaskSession", "workspace_ref"]
+__all__ = ["Sessions", "TaskSession"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-def workspace_ref(bundle: TaskBundle, *, allow_unisolated: bool, clock: Clock) -> WorkspaceRef:
-    """Which workspace, which build, who asked."""
-    asker, kept = bundle.task.asker, bundle.task.project
-    belongings = None if kept is None else Belongings.from_json(kept, clock=clock)
-    return WorkspaceRef(
-        id=bundle.task.workspace_id,
-        name=bundle.task.name,
-        owner=bundle.task.owner_name,
-        build_id=bundle.build.id,
-        python_env=Path(asker.python_env) if asker.python_env else None,
-        path=asker.path or "",
-        fill=None if belongings is None else belongings.fill,
-        mounts=() if belongings is None else belongings.mounts,
-        allow_unisolated=allow_unisolated,
-    )
 
 
 class TaskSession:
@@ -115,7 +96,9 @@ class TaskSession:
         provisioner = house.provisioners[bundle.plan.kind]
         log = BuildLog(self.task_id, build.id, house)
         job = StartBuild(
-            ref=workspace_ref(bundle, allow_unisolated=self._allow_unisolated(bundle), clock=house.clock),
+            ref=workspace_ref(
+                bundle.task, build.id, allow_unisolated=self._allow_unisolated(bundle), clock=house.clock
+            ),
             plan=bundle.plan,
             provisioner=provisioner,
             clock=house.clock,
