@@ -18,9 +18,12 @@ from jupyter_tasks.errors import AgentError, InvalidInput
 
 __all__ = ["Answering", "choice"]
 
+_UNHEARD = 0.5
+"""Seconds."""
 _TAKEN_WITHIN = 2.0
-"""Seconds in which a key alone is enough; then Enter follows it, where the option is marked."""
-_GONE_WITHIN = 10.0
+"""Seconds in which a key is enough; then Enter follows it where the option is marked, else the key once more."""
+_TRIES = 3
+_GONE_WITHIN = 6.0
 """Seconds."""
 _MARKED = re.compile(r"^[\s│┃|]*[❯›>→]\s*(\d{1,2})[.)]\s")
 _WORDS = {
@@ -88,12 +91,18 @@ class Answering:
 
     async def _type(self, asked: Attention, chosen: Option) -> None:
         key = f"answer/{asked.since.isoformat()}/{chosen.id}"
+        if await self._gone(asked, _UNHEARD):  # Claude Code hears nothing in a question's first moments
+            raise AgentError("The agent's question has changed.", hint="Look at what it asks now.")
         self._answered = (asked, chosen)
-        await put(self._write, chosen.id.encode(), key, self._clock)
-        if await self._pulse.until(lambda: self._asked() != asked, _TAKEN_WITHIN):
-            return
-        if any(found[1] == chosen.id for found in map(_MARKED.match, self._rows()) if found):
-            await put(self._write, b"\r", f"{key}/enter", self._clock)
-        if not await self._pulse.until(lambda: self._asked() != asked, _GONE_WITHIN):
+        for tries in range(_TRIES):
+            enter = tries and any(found[1] == chosen.id for found in map(_MARKED.match, self._rows()) if found)
+            data = b"\r" if enter else chosen.id.encode()
+            await put(self._write, data, f"{key}/{tries}", self._clock)
+            if await self._gone(asked, _TAKEN_WITHIN):
+                return
+        if not await self._gone(asked, _GONE_WITHIN):
             self._answered = None
             raise AgentError("The agent did not take the answer.", hint="Open its terminal to see what it waits for.")
+
+    async def _gone(self, asked: Attention, seconds: float) -> bool:
+        return await self._pulse.until(lambda: self._asked() != asked, seconds)

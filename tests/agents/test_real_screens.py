@@ -96,7 +96,7 @@ async def test_a_question_is_answered_once(kind: str, clis: AgentClis, tmp_path:
             assert conversation.attention is None
             await conversation.answer("1")  # said again: nothing is typed
             assert [key for _, key, _ in program.tape if key.startswith("answer/")] == [
-                f"answer/{asked.since.isoformat()}/1"
+                f"answer/{asked.since.isoformat()}/1/0"
             ]
             await rest(conversation)
             assert (desk.project / "hello.txt").read_text() == "hello\n"
