@@ -142,7 +142,8 @@ async def test_a_migration_that_fails_leaves_everything_as_it_was(
 
 async def test_a_missing_step_is_a_sentence(file: Path) -> None:
     restore(file)
-    with pytest.raises(StoreError, match=f"No way is known from revision {REVISION + 2} of the store to {REVISION + 3}"):
+    missing = f"No way is known from revision {REVISION + 2} of the store to {REVISION + 3}"
+    with pytest.raises(StoreError, match=missing):
         await Database.open(file, clock=CLOCK, schema=later_schema(REVISION + 3))
     assert stamp(file)[0] == REVISION
     assert not backup_path(file, REVISION).exists()
