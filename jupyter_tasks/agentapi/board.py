@@ -19,7 +19,7 @@ from jupyter_tasks.clock import Clock
 
 __all__ = ["DIALOG_GRACE", "LAST_WORDS_LIMIT", "Board"]
 
-LAST_WORDS_LIMIT = 0.6
+LAST_WORDS_LIMIT = 1.0
 """Seconds after which the end of a turn is told though the terminal is not silent (``Format.last_words``)."""
 
 DIALOG_GRACE = 2.0

@@ -97,5 +97,5 @@ FORMAT = Format(
     lead=claude_lead,
     interrupt=ESC,
     noisy_start=True,
-    last_words=0.1,
+    last_words=0.35,
 )
