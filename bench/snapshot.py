@@ -36,7 +36,7 @@ def snapshot_vs_clone(runs: int) -> list[Metric]:
     """Survey and snapshot of a repository, beside a shared clone of it, and the base of the review on top."""
     times: dict[str, list[float]] = {name: [] for name in ("clone", "survey", "fill", "base", "status")}
     # All of it is removed at the end: ext4 searches for an inode that was not freed a minute ago, file by file.
-    with _repository() as top:
+    with repository() as top:
         for number in range(runs):
             for step, spent in _one_run(top, top.parent / f"run-{number}", clone_first=bool(number % 2)):
                 times[step].append(spent)
@@ -78,7 +78,7 @@ def _one_run(top: Path, place: Path, *, clone_first: bool) -> Iterator[tuple[str
 
 def diff_after(runs: int) -> list[Metric]:
     """The diff of the snapshot after an agent changed a few files, from the call to the answer."""
-    with _repository() as top, tempfile.TemporaryDirectory(prefix="jt-bench-") as name:
+    with repository() as top, tempfile.TemporaryDirectory(prefix="jt-bench-") as name:
         place = Path(name)
         target = place / "home" / "project"
         target.mkdir(parents=True)
@@ -109,7 +109,7 @@ def _since(began: float) -> float:
 
 
 @contextmanager
-def _repository() -> Iterator[Path]:
+def repository() -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="jt-bench-"))
     try:
         top = place / "project"
