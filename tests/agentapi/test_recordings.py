@@ -54,10 +54,10 @@ async def play(name: str, emulator: Any) -> Played:
     )
     async with anyio.create_task_group() as group:
         group.start_soon(conversation.run)
-        typed = ""
-        seen = -1
+        typed, seen, late = "", -1, 0
         for at, key, data in recording["tape"]:
-            await clock.advance(max(at - clock.monotonic(), 0))
+            late += key.endswith("/text")  # a second: whoever typed it had seen the end of the turn before
+            await clock.advance(max(at + late - clock.monotonic(), 0))
             if key.endswith("/text"):
                 conversation.begin()
                 found = PASTE.search(data)
