@@ -17,8 +17,7 @@ from pathlib import Path
 from bench.home import fresh_home, spent
 from bench.metrics import Metric, report
 from bench.one_task import alone_on_a_terminal, first_terminal_byte, remove
-from bench.snapshot import FILES
-from bench.snapshot import repository
+from bench.snapshot import FILES, repository
 from jupyter_tasks import models
 from jupyter_tasks.testing.agent_clis import WHERE
 

@@ -102,6 +102,8 @@ class ClientConnection:
         if size > self._limits.head:
             raise Refused(431, "The head of the request is too large.")
         headers = list(event.headers)
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:  # two readers, two requests
+            raise Refused(400, "The head of the request names two lengths: Content-Length and Transfer-Encoding.")
         length = next((value for name, value in headers if name == b"content-length"), b"0")
         if int(length) > self._limits.body:
             raise self._too_large()
