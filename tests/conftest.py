@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts what it runs in the background so, and every program of a test would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _REQUIRED = {word for word in os.environ.get("JUPYTER_TASKS_TEST_REQUIRE", "").split(",") if word}
 
