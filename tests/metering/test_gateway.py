@@ -511,7 +511,7 @@ async def test_a_client_that_takes_nothing_is_left(tmp_path: Path) -> None:
         ("\x00\r\n\r\n", 400),
         ("GET /" + "x" * 70_000, 431),
         ("GET / HTTP/1.1\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 401),
+        ("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400),
     ],
 )
