@@ -39,6 +39,8 @@ class Provider:
         oauth_prefix: how an OAuth token begins, where that can be told.
         oauth_headers: what goes with such a token; values are added to those of the client.
         headers: what the vendor demands in every call, where the client sends none.
+        calls: the calls below ``base_url`` that an agent may make; one that ends in "/" stands for all below it. The
+            same key opens more (files, batches, the keys of an organization), which is nobody's business inside.
     """
 
     name: str
@@ -53,10 +55,21 @@ class Provider:
     oauth_prefix: str = ""
     oauth_headers: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    calls: Sequence[str] = ()
+
+    def serves(self, path: str) -> bool:
+        """Whether an agent may make that call; ``path`` is below ``base_url``."""
+        return any(path == call or (call.endswith("/") and path.startswith(call)) for call in self.calls)
 
     def kind_of(self, secret: str) -> Kind:
         """What a secret is, by its looks."""
         return "oauth_token" if self.oauth_prefix and secret.startswith(self.oauth_prefix) else "api_key"
+
+
+_OPENAI_CALLS = (
+    *("/responses", "/responses/compact", "/responses/input_tokens", "/chat/completions", "/completions"),
+    *("/embeddings", "/models", "/models/"),
+)
 
 
 def _table(*providers: Provider) -> Mapping[str, Provider]:
@@ -81,6 +94,7 @@ PROVIDERS = _table(
         oauth_prefix="sk-ant-oat",
         oauth_headers=MappingProxyType({"anthropic-beta": "oauth-2025-04-20"}),
         headers=MappingProxyType({"anthropic-version": "2023-06-01"}),
+        calls=("/v1/messages", "/v1/messages/count_tokens", "/v1/complete", "/v1/models", "/v1/models/"),
     ),
     Provider(
         name="openai",
@@ -90,6 +104,7 @@ PROVIDERS = _table(
         url_variable="OPENAI_BASE_URL",
         wire="openai",
         variables=(Variable("OPENAI_API_KEY", "api_key"),),
+        calls=_OPENAI_CALLS,
     ),
     Provider(
         name="openrouter",
@@ -100,6 +115,7 @@ PROVIDERS = _table(
         wire="openai",
         variables=(Variable("OPENROUTER_API_KEY", "api_key"),),
         models_path="/key",  # its list of models is open to everybody
+        calls=_OPENAI_CALLS,
     ),
     Provider(
         name="gemini",
@@ -111,6 +127,7 @@ PROVIDERS = _table(
         key_header="x-goog-api-key",
         variables=(Variable("GEMINI_API_KEY", "api_key"), Variable("GOOGLE_API_KEY", "api_key")),
         models_path="/v1beta/models",
+        calls=("/v1beta/models", "/v1beta/models/", "/v1/models", "/v1/models/", "/v1alpha/models/"),
     ),
 )
 """By name. What ``keys add`` takes and ``providers`` of a template names."""

@@ -54,6 +54,8 @@ class Grant:
     task_id: str
     build_id: str
     token: str = field(repr=False)
+    providers: frozenset[str] = frozenset()
+    """Whose credentials it may use; none named: all."""
 
 
 class Gateway(Configurable):
@@ -152,9 +154,13 @@ class Gateway(Configurable):
             wire = route[0].wire if route else "openai"
             await refuse(client, wire, 401, "Jupyter Tasks: this is not the token of this task.", "invalid_token")
             return written
+        if route is not None and grant.providers and route[0].name not in grant.providers:
+            message = f"Jupyter Tasks: this task has no use of {route[0].title}; its template names others."
+            await refuse(client, route[0].wire, 403, message, "not_this_provider")
+            return written
         if route is None or head.method not in METHODS:
             known = ", ".join(provider.route for provider in PROVIDERS.values())
-            message = f"Jupyter Tasks: no such call. POST, GET and HEAD are served below {known}."
+            message = f"Jupyter Tasks: no such call. Those that make models answer are served below {known}."
             await refuse(client, route[0].wire if route else "openai", 404, message, "not_found")
             return written
         provider, path, query = route

@@ -40,7 +40,7 @@ MOST_WORDS = 300
 
 
 def routed(target: bytes) -> tuple[Provider, str, str] | None:
-    """The provider of a request target, the path below its base, and the query; None where it leads nowhere.
+    """The provider of a request target, the path below its base, and the query; None where no agent may go.
 
     No path climbs: a segment that decodes to ``..`` leads nowhere, also behind another separator.
     """
@@ -51,10 +51,11 @@ def routed(target: bytes) -> tuple[Provider, str, str] | None:
         return None
     path = re.sub("/{2,}", "/", raw.decode("ascii"))
     for provider in PROVIDERS.values():
-        if path.startswith(provider.route + "/"):
+        below = path[len(provider.route) :]
+        if path.startswith(provider.route + "/") and provider.serves(below):
             # Gemini's clients put their key, here a task token, into the query
             kept = [part for part in query.split(b"&") if part.partition(b"=")[0] != b"key"]
-            return provider, path[len(provider.route) :], b"&".join(kept).decode("latin-1")
+            return provider, below, b"&".join(kept).decode("latin-1")
     return None
 
 

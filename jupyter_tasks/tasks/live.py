@@ -310,7 +310,15 @@ class LiveWorkspace:
 
     async def _serve_gateway(self, stream: ByteStream) -> None:
         token = self._house.task_tokens.token(self._build_id)
-        await self._house.gateway.serve(stream, Grant(task_id=self._task_id, build_id=self._build_id, token=token))
+        await self._house.gateway.serve(
+            stream,
+            Grant(
+                task_id=self._task_id,
+                build_id=self._build_id,
+                token=token,
+                providers=frozenset(self._bundle.plan.providers),
+            ),
+        )
 
     async def _report(self, report: Report) -> None:
         self.talk.report(report.state, report.message, report.uri)

@@ -151,7 +151,7 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
+async def running(folder: Path, *, providers: frozenset[str] = frozenset(), **settings: Any) -> AsyncIterator[Rig]:
     """Everything, for one test. The credential is an API key of Anthropic's and of OpenAI's."""
     upstream = Upstream()
     server = await asyncio.start_server(upstream.handle, "127.0.0.1", 0)
@@ -166,7 +166,7 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
         calls.append(call)
 
     gateway = Gateway(credentials, record, SystemClock(), **settings)
-    grant = Grant(task_id="task", build_id="build", token=TOKEN)
+    grant = Grant(task_id="task", build_id="build", token=TOKEN, providers=providers)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
     async with listener, anyio.create_task_group() as group:

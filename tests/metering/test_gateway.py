@@ -203,6 +203,11 @@ async def test_an_unsafe_file_is_not_used(rig: Rig, tmp_path: Path) -> None:
         "/v1/messages",
         "/anthropic",
         "/anthropicx/v1",
+        "/anthropic/v1/organizations/api_keys",
+        "/anthropic/v1/files",
+        "/anthropic/v1/messages/batches",
+        "/openai/v1/files/f/content",
+        "/openai/v1/responses/resp_1",
         "/anthropic/../openai/v1/x",
         "/anthropic/v1/%2e%2e/x",
         "/anthropic/v1/..%2fx",
@@ -216,6 +221,15 @@ async def test_paths_that_lead_nowhere(rig: Rig, target: str) -> None:
     status, _ = await raw(rig, f"POST {target} HTTP/1.1\r\nhost: x\r\nx-api-key: {TOKEN}\r\ncontent-length: 0\r\n\r\n")
     assert status == 404
     assert not rig.upstream.asked
+
+
+async def test_a_task_uses_the_providers_of_its_template(tmp_path: Path) -> None:
+    async with running(tmp_path, providers=frozenset({"anthropic"})) as rig:
+        rig.upstream.answer = whole(200, MESSAGE)
+        assert (await rig.post()).status_code == 200
+        refused = await rig.post("/openai/v1/responses")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_this_provider")
+        assert len(rig.upstream.asked) == 1
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "CONNECT", "OPTIONS"])
