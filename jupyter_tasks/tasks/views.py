@@ -369,6 +369,7 @@ def _capabilities(bundle: TaskBundle, active: bool) -> models.Capabilities:
     preview = any(
         app is not chat and app.url and not app.external for agent in bundle.plan.agents for app in agent.apps
     )
+    project = told(bundle.task.project)
     files = bundle.build.runtime.isolation is not None or bundle.build.transition != "start"
     return models.Capabilities(
         send=active and not needs_restart(bundle),
@@ -378,5 +379,5 @@ def _capabilities(bundle: TaskBundle, active: bool) -> models.Capabilities:
         cost=bool(bundle.plan.providers) or bundle.llm is not None,
         permissions=ready,
         diff=files,
-        apply=files,
+        apply=files and project is not None and project.root is not None,
     )
