@@ -42,6 +42,7 @@ async def trial(credential: Credential) -> KeyTestResponse:
             )
             status = answer.status
             async with answer:
+                body += answer.first
                 async for piece in answer.pieces():
                     body += piece
                     if len(body) > MOST_ANSWER:

@@ -156,15 +156,15 @@ class Call:
         self._tee = tee = Tee(self._credential.provider.wire, _header(answer, b"content-type"), encoding)
         redactor = Redactor(secret)
         try:
-            await client.begin(answer.status, response_headers(answer.headers, secret))
+            first = redactor.feed(answer.first)
+            await client.begin(answer.status, response_headers(answer.headers, secret), first)
+            self._seen(tee, first)
             pieces = answer.pieces()
             while (piece := await self._next(pieces)) is not None:
                 piece = redactor.feed(piece)
                 if piece:
                     await client.send(piece)
-                    tee.feed(piece)
-                    if answer.status >= 400 and len(self._error) < MOST_ERROR:
-                        self._error += piece
+                    self._seen(tee, piece)
             if self.problem:
                 return  # cut: so is our answer
             last = redactor.finish()
@@ -173,6 +173,11 @@ class Call:
         except GONE:
             client.gone = True
             self.problem = "The agent broke off before the answer ended."
+
+    def _seen(self, tee: Tee, piece: bytes) -> None:
+        tee.feed(piece)
+        if self.status >= 400 and len(self._error) < MOST_ERROR:
+            self._error += piece
 
     async def _next(self, pieces: AsyncIterator[bytes]) -> bytes | None:
         """The next piece of the answer; None when there are no more, with ``problem`` set where it was cut."""

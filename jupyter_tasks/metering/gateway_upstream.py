@@ -1,93 +1,59 @@
 """The way from the gateway to a vendor.
 
-Owns the pool of connections, their timeouts, the user's proxy, and the sentences for what goes wrong on the way. It
-uses httpx's transport and not its client: no redirect is followed, no cookie kept, no URL logged, no body decoded.
+Owns which way that is (the gateway's own, or through the user's proxy), what of a credential's base URL goes into a
+call, and the sentences for what goes wrong on the way.
 """
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
 from jupyter_tasks.metering.gateway_headers import Headers
+from jupyter_tasks.metering.gateway_way import Answer, Patience, Way
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ["Answer", "Upstreams", "why_not"]
 
-WRITE_TIMEOUT = 60.0
-POOL_TIMEOUT = 10.0
-KEPT_FOR = 30.0
-MOST_CONNECTIONS = 256
-MOST_KEPT = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An upstream's answer whose head has come. An async context: leaving it ends the call, finished or not."""
-
-    status: int
-    headers: Headers
-    _response: httpx.Response
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it comes, nothing decoded. Raises: httpx.HTTPError when it is cut or stands still."""
-        async for piece in self._response.stream:  # type: ignore[union-attr]
-            yield piece
-
-    async def __aenter__(self) -> Answer:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        with anyio.CancelScope(shield=True), anyio.move_on_after(2.0):
-            await self._response.aclose()
+MOST_BASES = 64
+_PLAIN = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
+"""A target that nothing has to be quoted in."""
 
 
 class Upstreams:
-    """Connections to vendors, kept for the next call. Times in seconds; ``read_timeout``: until the first byte, and
-    between two."""
+    """Ways to vendors, whose connections are kept for the next call. Times in seconds; ``read_timeout``: until the
+    first byte, and between two."""
 
     def __init__(self, *, connect_timeout: float = 10.0, read_timeout: float = 600.0) -> None:
-        self._timeouts = {
-            "connect": connect_timeout,
-            "read": read_timeout,
-            "write": WRITE_TIMEOUT,
-            "pool": POOL_TIMEOUT,
-        }
+        self._patience = Patience(connect=connect_timeout, read=read_timeout)
         self._bases: dict[str, _Base] = {}
-        self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
+        self._ways: dict[tuple[str, str, str, int | None], Way] = {}
+        self._tls: ssl.SSLContext | None = None
         self._making = anyio.Lock()
 
     async def base(self, base_url: str) -> _Base:
-        """The parsed base, with the transport that leads there."""
+        """The parsed base, with the way that leads there."""
         found = self._bases.get(base_url)
         if found is None:
             async with self._making:
                 import httpx
 
-                if len(self._bases) >= 64:
+                if len(self._bases) >= MOST_BASES:
                     self._bases.clear()
                 url = httpx.URL(base_url)
-                proxy = _proxy_for(url)
-                if proxy not in self._transports:
-                    # reading the machine's certificates takes a while
-                    limiter = anyio.CapacityLimiter(1)
-                    make = partial(_transport, proxy)
-                    self._transports[proxy] = await anyio.to_thread.run_sync(make, limiter=limiter)
                 path = url.raw_path.decode("ascii").rstrip("/")
                 host = url.netloc.decode("ascii")
-                found = self._bases[base_url] = _Base(url, path, host, self._transports[proxy])
+                found = self._bases[base_url] = _Base(url, path, host, await self._way(url))
         return found
 
     async def send(
@@ -103,29 +69,44 @@ class Upstreams:
         Args: path: below the base, with its query; headers: all of them but the host's, which may be there.
         Raises: httpx.HTTPError, OSError, and whatever ``body`` raises.
         """
-        import httpx
-
         base = await self.base(base_url)
-        named = (
-            list(headers) if any(name == b"host" for name, _ in headers) else [(b"host", base.host.encode()), *headers]
-        )
-        request = httpx.Request(
-            method,
-            base.url.copy_with(raw_path=(base.path + path).encode("latin-1")),
-            headers=named,
-            stream=_stream(body),
-            extensions={"timeout": self._timeouts},
-        )
-        response = await base.transport.handle_async_request(request)
-        return Answer(response.status_code, response.headers.raw, response)
+        if not any(name == b"host" for name, _ in headers):
+            headers = [(b"host", base.host.encode()), *headers]
+        target = base.path + path
+        raw = target.encode("latin-1")
+        if not _PLAIN.fullmatch(target):
+            raw = base.url.copy_with(raw_path=raw).raw_path
+        return await base.way.send(method, raw, headers, body)
 
     async def close(self) -> None:
         """Close what is kept."""
-        for transport in self._transports.values():
-            with suppress(Exception):
-                await transport.aclose()
-        self._transports.clear()
+        for way in self._ways.values():
+            await way.close()
+        self._ways.clear()
         self._bases.clear()
+
+    async def _way(self, url: httpx.URL) -> Way:
+        proxy = _proxy_for(url)
+        key = (proxy, url.scheme, url.host, url.port)
+        if key not in self._ways:
+            self._ways[key] = await (self._proxied(proxy, url) if proxy else self._direct(url))
+        return self._ways[key]
+
+    async def _proxied(self, proxy: str, url: httpx.URL) -> Way:
+        from jupyter_tasks.metering.gateway_proxied import Proxied
+
+        limiter = anyio.CapacityLimiter(1)
+        return await anyio.to_thread.run_sync(Proxied, proxy, url, self._patience, limiter=limiter)
+
+    async def _direct(self, url: httpx.URL) -> Way:
+        from jupyter_tasks.metering.gateway_direct import Connections
+
+        secure = url.scheme == "https"
+        if secure and self._tls is None:
+            limiter = anyio.CapacityLimiter(1)
+            self._tls = await anyio.to_thread.run_sync(_trust, limiter=limiter)
+        port = url.port or (443 if secure else 80)
+        return Connections(url.raw_host.decode("ascii"), port, self._tls if secure else None, self._patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +114,7 @@ class _Base:
     url: httpx.URL
     path: str
     host: str
-    transport: httpx.AsyncHTTPTransport
+    way: Way
 
 
 def why_not(error: BaseException, base_url: str) -> str:
@@ -161,30 +142,13 @@ def why_not(error: BaseException, base_url: str) -> str:
             return f"{host} cannot be called: {type(error).__name__}."
 
 
-def _stream(body: AsyncIterator[bytes] | None) -> Any:
+def _trust() -> ssl.SSLContext:
+    """Whom httpx trusts: the certificates it comes with, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
     import httpx
 
-    class Body(httpx.AsyncByteStream):
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            if body is not None:
-                async for piece in body:
-                    yield piece
-
-    return Body()
-
-
-def _transport(proxy: str) -> httpx.AsyncHTTPTransport:
-    import httpx
-
-    return httpx.AsyncHTTPTransport(
-        verify=True,
-        trust_env=True,
-        retries=0,
-        proxy=proxy or None,
-        limits=httpx.Limits(
-            max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_KEPT, keepalive_expiry=KEPT_FOR
-        ),
-    )
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _proxy_for(url: httpx.URL) -> str:
