@@ -180,6 +180,7 @@ def _undone(answer: UndoResponse, *, as_json: bool) -> int:
             click.echo(f"Took back {count(taken, 'file')} in {output.clean(home_short(answer.target))}.")
         else:
             click.echo("Nothing was taken back: these files were changed since.", err=True)
+            click.echo("Hint: put these files back as they were applied, then say --undo again.", err=True)
     return errors.OK if answer.undone else errors.FAILED
 
 

@@ -15,7 +15,16 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, case, f
 from jupyter_tasks.store.codec import from_time, to_time
 from jupyter_tasks.store.tables import llm_calls
 
-__all__ = ["LlmCall", "LlmTotals", "add_llm_call", "llm_calls_of", "totals_between", "totals_of", "totals_of_all"]
+__all__ = [
+    "LlmCall",
+    "LlmTotals",
+    "add_llm_call",
+    "llm_calls_of",
+    "refusal_of",
+    "totals_between",
+    "totals_of",
+    "totals_of_all",
+]
 
 MOST_NAME = 200
 MOST_PROBLEM = 500
@@ -84,6 +93,13 @@ def llm_calls_of(connection: Connection, task_id: str, *, limit: int = 1_000) ->
     query = query.order_by(llm_calls.c.time.desc(), llm_calls.c.id).limit(limit)
     found = connection.execute(query).mappings()
     return [LlmCall(**{**row, "time": from_time(row["time"])}) for row in found]
+
+
+def refusal_of(connection: Connection, build_id: str) -> str | None:
+    """What the vendor said when it refused the key, where that was the end of the newest call of a build."""
+    query = select(llm_calls.c.status, llm_calls.c.problem).where(llm_calls.c.build_id == build_id)
+    newest = connection.execute(query.order_by(llm_calls.c.time.desc(), llm_calls.c.id).limit(1)).one_or_none()
+    return newest.problem if newest is not None and newest.status in (401, 403) else None
 
 
 def totals_of(connection: Connection, task_id: str) -> LlmTotals | None:

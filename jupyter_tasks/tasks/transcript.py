@@ -16,6 +16,7 @@ from jupyter_tasks.agentapi.messages import Message
 from jupyter_tasks.agentapi.signals import Evidence
 from jupyter_tasks.errors import StoreError
 from jupyter_tasks.store.journal import Change
+from jupyter_tasks.store.llm_rows import refusal_of
 from jupyter_tasks.store.talk_rows import (
     AppStatusRow,
     ConversationRow,
@@ -111,7 +112,7 @@ class Transcript:
                 task_id=self._task_id,
                 build_id=self._build_id,
                 prompt_sent=prompt_sent,
-                attention=attention,
+                attention=_explained(change, self._build_id, attention),
                 checkpoint=checkpoint,
             )
             set_conversation(change.connection, talk)
@@ -122,6 +123,14 @@ class Transcript:
             _log.warning("task %s: the conversation could not be written: %s", self._task_id, error)
             self._unwritten = unwritten.before(self._unwritten)
             self._dirty.set()
+
+
+def _explained(change: Change, build_id: str, attention: dict[str, object] | None) -> dict[str, object] | None:
+    """An agent whose key was refused asks to log in, which helps nobody here: the vendor's words tell the reason."""
+    if attention is None or attention["kind"] != "auth":
+        return attention
+    refusal = refusal_of(change.connection, build_id)
+    return attention if refusal is None else {**attention, "text": f"{refusal} (`jupyter tasks keys add` replaces it)"}
 
 
 def _same(before: AppStatusRow, now: AppStatusRow) -> bool:

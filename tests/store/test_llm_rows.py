@@ -15,6 +15,7 @@ from jupyter_tasks.store.llm_rows import (
     LlmTotals,
     add_llm_call,
     llm_calls_of,
+    refusal_of,
     totals_between,
     totals_of,
     totals_of_all,
@@ -68,3 +69,19 @@ async def test_sums(database: Database, make_task: Callable[..., TaskRow]) -> No
     [kept] = await database.read(llm_calls_of, two.id)
     assert (kept.model, kept.problem, kept.time) == ("x" + "y" * 199, "pq", NOON + timedelta(hours=3))
     assert [each.id for each in await database.read(llm_calls_of, one.id)] == ["c2", "c1"]
+
+
+async def test_a_refused_key_is_told_until_a_call_goes_well(
+    database: Database, make_task: Callable[..., TaskRow]
+) -> None:
+    task = make_task(1)
+
+    def work(connection: Connection) -> list[str | None]:
+        insert_task(connection, task)
+        said = [refusal_of(connection, "b")]
+        for number, status in enumerate((200, 401, 529, 403, 200)):
+            add_llm_call(connection, call(number, task.id, status=status, problem=f"said {status}"))
+            said.append(refusal_of(connection, "b"))
+        return [*said, refusal_of(connection, "another")]
+
+    assert await database.write(work) == [None, None, "said 401", None, "said 403", None, None]
