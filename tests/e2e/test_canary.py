@@ -65,10 +65,12 @@ def call(url, given, body):
     except Exception as problem:
         seen.append("%s %r" % (url, problem))
 
-for base in (os.environ["ANTHROPIC_BASE_URL"] + "/v1", os.environ["OPENAI_BASE_URL"]):
-    for path in ("/messages", "/stream", "/refuse", "/crash"):
-        call(base + path, token, b'{"model": "claude-haiku-4-5"}')
-    call(base + "/messages", "wrong", b"{}")
+for base, path in (
+    (os.environ["ANTHROPIC_BASE_URL"] + "/v1", "/messages"), (os.environ["OPENAI_BASE_URL"], "/responses")
+):
+    for case in ("", "?case=stream", "?case=refuse", "?case=crash"):
+        call(base + path + case, token, b'{"model": "claude-haiku-4-5"}')
+    call(base + path, "wrong", b"{}")
     call(base + "/../../x", token, b"{}")
 call(os.environ["JUPYTER_TASKS_GATEWAY_URL"] + "/gemini/v1beta/models?key=" + token, "", None)
 text = "\n".join(seen)
@@ -92,13 +94,13 @@ class Vendor(BaseHTTPRequestHandler):
         own = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
         secret = own or self.headers.get("authorization", "").removeprefix("Bearer ")
         type(self).given.append(secret)
-        if self.path.endswith("/crash"):
+        if self.path.endswith("case=crash"):
             self.close_connection = True
             return
-        if self.path.endswith("/stream"):
+        if self.path.endswith("case=stream"):
             self._stream(secret)
             return
-        refused = self.path.endswith("/refuse")
+        refused = self.path.endswith("case=refuse")
         body = json.dumps(
             {"error": {"message": f"invalid key {secret}"}}
             if refused
