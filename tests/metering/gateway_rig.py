@@ -48,6 +48,7 @@ class Upstream:
     asked: list[Asked] = field(default_factory=list)
     answer: Answering | None = None
     handling: set[asyncio.Task[None]] = field(default_factory=set)
+    connections: int = 0
 
     @property
     def url(self) -> str:
@@ -57,6 +58,7 @@ class Upstream:
         task = asyncio.current_task()
         assert task is not None
         self.handling.add(task)
+        self.connections += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while await self._one(reader, writer):
                 pass
