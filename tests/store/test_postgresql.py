@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,8 +22,26 @@ from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.errors import Conflict, LimitReached, StoreError, StoreReadOnly, StoreTooNew
 from jupyter_tasks.metering.entitlements import Entitlements
 from jupyter_tasks.metering.ledger import record_build
+from jupyter_tasks.store.apply_rows import (
+    ApplyRow,
+    applies_of,
+    apply_state,
+    begun_applies,
+    drop_apply,
+    insert_apply,
+    set_apply_state,
+)
 from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.event_rows import append_event, newest_event_id
+from jupyter_tasks.store.llm_rows import (
+    LlmCall,
+    LlmTotals,
+    add_llm_call,
+    llm_calls_of,
+    totals_between,
+    totals_of,
+    totals_of_all,
+)
 from jupyter_tasks.store.tables import events, usage_events
 from jupyter_tasks.store.task_rows import TaskRow, find_task, insert_task
 
@@ -177,6 +195,95 @@ async def test_two_engines_on_one_database_never_pass_a_limit(url: str) -> None:
     assert await one.read(lambda c: c.execute(select(func.count()).select_from(usage_events)).scalar_one()) == 5
     await one.close()
     await other.close()
+
+
+async def test_calls_of_llms_and_their_sums(database: Database, make_task: Callable[..., TaskRow]) -> None:
+    one, two, three = (make_task(number) for number in (1, 2, 3))
+    cost = 3_000_000_000  # beyond 32 bits
+
+    def call(number: int, task: TaskRow, *, cost: int | None, model: str = "m", problem: str | None = None) -> LlmCall:
+        figures = {"input": 2_000_000_000, "output": 20, "cache_read": 1, "cache_write": 2, "milliseconds": 5}
+        return LlmCall(
+            id=f"c{number}",
+            task_id=task.id,
+            build_id="b",
+            time=NOON + timedelta(hours=number),
+            provider="anthropic",
+            model=model,
+            status=200,
+            cost=cost,
+            problem=problem,
+            **figures,
+        )
+
+    calls = [call(1, one, cost=cost), call(2, one, cost=cost)]
+    hostile = call(3, two, cost=None, model="x\0" + "y" * 500, problem="p\0q")
+
+    def work(connection: Connection) -> None:
+        for task in (one, two, three):
+            insert_task(connection, task)
+        for each in (*calls, hostile):
+            add_llm_call(connection, each)
+
+    await database.write(work)
+    expected = LlmTotals(calls=2, input=4_000_000_000, output=40, cache_read=2, cache_write=4, cost=2 * cost)
+    assert await database.read(totals_of, one.id) == expected
+    assert await database.read(totals_of, three.id) is None
+    unknown = await database.read(totals_of, two.id)
+    assert unknown is not None
+    assert (unknown.calls, unknown.cost) == (1, None)
+    assert await database.read(totals_of_all, [one.id, two.id, three.id]) == {one.id: expected, two.id: unknown}
+    assert await database.read(totals_of_all, []) == {}
+    between = await database.read(totals_between, NOON + timedelta(hours=2), NOON + timedelta(hours=3))
+    assert (between.calls, between.cost) == (1, cost)
+    assert await database.read(totals_between, NOON, NOON) == LlmTotals()
+    assert list(await database.read(llm_calls_of, one.id)) == calls[::-1]
+    [kept] = await database.read(llm_calls_of, two.id)
+    assert (kept.model, kept.problem) == ("x" + "y" * 199, "pq")
+
+
+async def test_applies(database: Database, make_task: Callable[..., TaskRow]) -> None:
+    task = make_task()
+    files = ApplyRow(
+        id="a1",
+        task_id=task.id,
+        kind="files",
+        state="begun",
+        target="/home/ann/project",
+        listing={"a.py": ("100644", "f" * 40), "half \udcff": None, "nul \0": None},
+        files=2,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    branch = ApplyRow(
+        id="a2",
+        task_id=task.id,
+        kind="branch",
+        state="done",
+        target="/home/ann/project",
+        listing={},
+        files=1,
+        branch="mine",
+        commit="c" * 40,
+        created_at=NOON + timedelta(hours=1),
+        updated_at=NOON + timedelta(hours=1),
+    )
+
+    def work(connection: Connection) -> None:
+        insert_task(connection, task)
+        insert_apply(connection, branch)
+        insert_apply(connection, files)
+
+    await database.write(work)
+    assert list(await database.read(applies_of, task.id)) == [files, branch]
+    assert list(await database.read(begun_applies)) == ["a1"]
+    await database.write(set_apply_state, "a1", "undone", NOON + timedelta(hours=2))
+    assert await database.read(apply_state, "a1") == "undone"
+    assert await database.read(begun_applies) == []
+    assert (await database.read(applies_of, task.id))[0].updated_at == NOON + timedelta(hours=2)
+    await database.write(drop_apply, "a1")
+    assert await database.read(apply_state, "a1") is None
+    assert list(await database.read(applies_of, task.id)) == [branch]
 
 
 async def test_an_error_of_the_server_is_ours(database: Database) -> None:
