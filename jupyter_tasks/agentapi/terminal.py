@@ -278,6 +278,9 @@ class TerminalConversation:
             moments.append(self._changed_at + self._stability)
         if not self._ready:
             moments.append(self._ready_by)
+            still_at = self._changed_at + (self._format.still or 0.0)
+            if self._clock.monotonic() < still_at:
+                moments.append(still_at)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _tick(self) -> None:
@@ -292,6 +295,8 @@ class TerminalConversation:
         if not self._ready and now >= self._ready_by:
             self._forced = True
             self._listeners.on_error("The agent's screen is not one we know: it is driven all the same.")
+            self._become_ready()
+        if not self._ready and self._lies_still(now):
             self._become_ready()
         if self._dirty_since is None and now >= self._changed_at + self._stability:
             self._signals.observe("stability", "idle")
@@ -321,6 +326,13 @@ class TerminalConversation:
             message = self._transcript.look(lines, self._clock.now(), width, crashed=self._crashed)
         if message is not None:
             self._listeners.on_message(message)
+
+    def _lies_still(self, now: float) -> bool:
+        """Whether a program that draws no input box seems to wait for one."""
+        still = self._format.still
+        if still is None or self._dirty_since is not None or now < self._changed_at + still:
+            return False
+        return any(row.strip() for row in self._emulator.rows())
 
     def _become_ready(self) -> None:
         self._ready = True

@@ -57,7 +57,10 @@ def settled(task: models.Task) -> bool:
     """Whether there is nothing to wait for: idle, complete, failed, paused, in error, or it needs the user."""
     if task.attention is not None or task.status in {"paused", "error"}:
         return True
-    return task.status == "active" and task.current_state is not None and task.current_state.state != "working"
+    state = None if task.current_state is None else task.current_state.state
+    if task.status == "initializing":
+        return state == "failure"  # its agent has ended before the start was over
+    return task.status == "active" and state is not None and state != "working"
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ def task(bundle: TaskBundle, waiting: Mapping[str, int], *, last_event_id: int) 
         attention=_attention(talk),
         source=None if state is None else state.source,
         since=None if state is None else state.since,
-        reason=newest.error or runtime.reason,
+        reason=newest.error or _last_words(state) or runtime.reason,
         queue_position=waiting.get(row.id),
         cost=_cost(bundle.llm),
         usage=_tokens(bundle.llm),
@@ -301,6 +301,12 @@ def require_sendable(bundle: TaskBundle) -> None:
 def unsent(talk: ConversationRow) -> ConversationRow:
     """The talk of a task whose prompt was changed: it is to be given once more."""
     return replace(talk, prompt_sent=False)
+
+
+def _last_words(state: models.TaskStateEntry | None) -> str | None:
+    """What an agent said that has ended badly: it tells more than that its app does not answer."""
+    ended = state is not None and state.source is models.Source.exit and state.state is models.TaskState.failure
+    return state.message or None if state is not None and ended else None
 
 
 def _agent(bundle: TaskBundle) -> Agent:

@@ -239,7 +239,7 @@ async def test_the_prompt_is_given_once_when_ready(clock: FakeClock) -> None:
     agent = Agent()
     async with talking(agent, clock, initial_prompt="build it") as (conversation, heard):
         agent.show("Starting …\n")
-        await clock.advance(10)
+        await clock.advance(5)
         assert agent.taken == []
         assert conversation.status == "running"
         agent.show("> ")
@@ -249,6 +249,19 @@ async def test_the_prompt_is_given_once_when_ready(clock: FakeClock) -> None:
         assert "prompt/text" in agent.keys
         assert conversation.status == "stable"
         assert conversation.messages[-1].text == "You said build it."
+
+
+async def test_a_program_without_an_input_box_gets_its_prompt_when_it_lies_still(clock: FakeClock) -> None:
+    agent = Agent()
+    async with talking(agent, clock, initial_prompt="build it") as (_, heard):
+        await clock.advance(9)
+        assert agent.taken == []  # nothing is on its screen yet
+        agent.show("What is to be done?\n")
+        await clock.advance(7)
+        assert agent.taken == []
+        await clock.advance(3)
+        assert agent.taken == ["build it"]
+        assert heard.words == ["ready", "prompt sent"]
 
 
 async def test_a_sent_prompt_is_never_repeated(clock: FakeClock) -> None:

@@ -170,6 +170,8 @@ def test_an_answer_of_another_world_is_a_version_mismatch() -> None:
     [
         ("pending", None, False, False),
         ("initializing", None, False, False),
+        ("initializing", "working", False, False),
+        ("initializing", "failure", False, True),
         ("active", None, False, False),
         ("active", "working", False, False),
         ("active", "working", True, True),

@@ -81,6 +81,8 @@ class Format:
     """Whether what it shows before it takes input is no message."""
     last_words: float = 0.0
     """Seconds of silence after which the end of a turn is believed, where the agent says it before it draws."""
+    still: float | None = None
+    """Seconds after which a screen that has something on it and does not change is ready; None: only a box is."""
     settle: float = field(default=0.25)
     """Seconds that the screen must be still after typed text before Enter follows."""
 

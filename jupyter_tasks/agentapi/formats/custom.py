@@ -6,4 +6,4 @@ from jupyter_tasks.agentapi.formats.base import Format
 
 __all__ = ["FORMAT"]
 
-FORMAT = Format(name="custom")
+FORMAT = Format(name="custom", still=8.0)
