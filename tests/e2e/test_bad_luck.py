@@ -121,7 +121,7 @@ def test_an_agent_that_never_starts(home: Home, tasks: Tasks, command: str, mess
     assert found.current_state is not None
     assert found.current_state.message == message
     found = tasks.has(task, "error")
-    assert "does not answer" in (found.reason or "")
+    assert found.reason == message  # it tells more than that the agent's app does not answer
     home.cli("delete", "-y", task)
     tasks.nothing_is_left()
 

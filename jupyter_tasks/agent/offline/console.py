@@ -8,6 +8,8 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import select
+import signal
 import sys
 import textwrap
 
@@ -27,6 +29,7 @@ class Console:
         self._saved: list[int | list[bytes | int]] | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
+        self._woken, self._wake = os.pipe()
 
     def __enter__(self) -> Console:
         if self._tty:
@@ -38,12 +41,20 @@ class Console:
             # would hold 4,096 bytes at most
             mode[0] &= ~(termios.ICRNL | termios.IXON)
             mode[3] &= ~(termios.ICANON | termios.ECHO)
+            # Ctrl-C would also flush what is written: Linux does so after the signal, when its answer may stand there
+            mode[3] |= termios.NOFLSH
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
             termios.tcsetattr(0, termios.TCSADRAIN, mode)
             self._write("\x1b[?2004h")
+        # a signal that comes in the very moment before a read would not end that read
+        os.set_blocking(self._wake, False)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         return self
 
     def __exit__(self, *exc: object) -> None:
+        signal.set_wakeup_fd(-1)
+        os.close(self._woken)
+        os.close(self._wake)
         if self._saved is not None:
             import termios
 
@@ -149,6 +160,8 @@ class Console:
 
     def _fill(self) -> bool:
         try:
+            while 0 not in select.select([0, self._woken], [], [])[0]:
+                os.read(self._woken, 4096)  # what it woke us for is raised here
             data = os.read(0, 65536)
         except OSError:
             return False
