@@ -30,7 +30,7 @@ from jupyter_tasks.workspaces.provisioner import Exit
 
 __all__ = ["end_all", "end_recorded", "ended_within", "is_running", "last_exit", "watch", "watchdog"]
 
-_KILL_TIMEOUT = 15.0
+_KILL_TIMEOUT = 40.0  # thousands of processes of a fork bomb take their time to die on a busy machine
 _AGENT_GRACE = 10.0  # until the first process has started the workspace agent
 
 

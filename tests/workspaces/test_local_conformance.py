@@ -55,6 +55,7 @@ def importable(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
     monkeypatch.setenv("JUPYTER_TASKS_STATE_DIR", str(short / "s"))
 
 
+@pytest.mark.timeout(150)  # on a busy machine a fork bomb takes its time to die
 @needs_bwrap
 @pytest.mark.anyio
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
