@@ -319,7 +319,8 @@ class Talk:
                 await self._house.log(
                     self._task_id, self._build_id, "agent", f"A message was not taken: {error}", "error"
                 )
-            await self._house.change(
-                self._task_id,
+            # a kill between the two would leave an input that was delivered out of the conversation
+            await self._transcript.flush(
+                conversation,
                 lambda change, row=row, failure=failure: settle_input(change.connection, row.id, change.now, failure),  # type: ignore[misc]
             )

@@ -7,6 +7,7 @@ the engine a conversation is heard again from its beginning. What cannot be writ
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -86,11 +87,14 @@ class Transcript:
             await self.flush(conversation)
             await self._house.clock.sleep(FLUSH_EVERY)
 
-    async def flush(self, conversation: Conversation) -> None:
-        """Write what is unwritten."""
+    async def flush(self, conversation: Conversation, also: Callable[[Change], None] | None = None) -> None:
+        """Write what is unwritten, and in the same transaction what follows from it.
+
+        What cannot be written now is kept and written later; ``also`` is not.
+        """
         self._dirty = anyio.Event()
         unwritten = self._unwritten
-        if not (unwritten.messages or unwritten.evidence or unwritten.talk_changed):
+        if not (unwritten.messages or unwritten.evidence or unwritten.talk_changed or also):
             return
         self._unwritten = _Unwritten()
         attention = message_json.attention(conversation.attention)
@@ -116,6 +120,8 @@ class Transcript:
                 checkpoint=checkpoint,
             )
             set_conversation(change.connection, talk)
+            if also is not None:
+                also(change)
 
         try:
             await self._house.change(self._task_id, work)
