@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,12 +133,13 @@ def _zombie(pid: int) -> bool:
         return True
 
 
-def until(condition: Any, seconds: float, what: str = "") -> Any:
-    """Ask until the answer is truthy, at most so long; the answer."""
+def until(condition: Any, seconds: float, what: str | Callable[[], str] = "") -> Any:
+    """Ask until the answer is truthy, at most so long; the answer. ``what`` is told when it never is (asked then)."""
     deadline = time.monotonic() + seconds
     while True:
         found = condition()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.02)

@@ -94,7 +94,7 @@ class Tasks:
             found = self.client.get(task)
             return found if condition(found) else None
 
-        found = until(look, seconds, f"{self.client.get(task)}\n{self.home.log()}")
+        found = until(look, seconds, lambda: self.everything(task))
         assert isinstance(found, models.Task)
         return found
 
@@ -109,6 +109,11 @@ class Tasks:
     def said(self, task: str, kind: str = "build") -> str:
         """A log as one text."""
         return "\n".join(entry.content for entry in self.client.logs(task, kind).logs)
+
+    def everything(self, task: str) -> str:
+        """What there is to know about a task whose test fails."""
+        logs = [f"--- {kind}\n{self.said(task, kind)}" for kind in ("build", "script", "agent", "chat")]
+        return "\n".join([str(self.client.get(task)), *logs, "--- engine", self.home.log(), *self.home.processes()])
 
     def inputs(self, task: str) -> list[str]:
         """What the user said, in order."""
