@@ -76,7 +76,7 @@ def _ephemeral() -> range:
 def _hold() -> socket.socket:
     taken = _ephemeral()
     choice = [port for port in range(_LOWEST, 65536) if port not in taken]
-    tries = random.sample(choice, min(len(choice), 200)) + [0]  # the kernel's own choice where it leaves nothing
+    tries = [*random.sample(choice, min(len(choice), 200)), 0]  # the kernel's own choice where it leaves nothing
     for port in tries:
         listener = socket.socket()
         try:
