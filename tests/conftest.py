@@ -17,6 +17,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _REQUIRED = {word for word in os.environ.get("JUPYTER_TASKS_TEST_REQUIRE", "").split(",") if word}
+_SLOW_LIMIT = 240  # seconds: a slow test waits for real processes several times, half a minute each on a busy machine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The limit of 60 s is for the quick tests."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_LIMIT))
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jupyter_tasks.notebook.client import Client
 
-__all__ = ["Home", "until"]
+__all__ = ["Home", "free_port", "until"]
+
+_PATIENCE = 4  # times as long as on an idle machine
 
 
 class Home:
@@ -134,12 +138,30 @@ def _zombie(pid: int) -> bool:
 
 
 def until(condition: Any, seconds: float, what: str | Callable[[], str] = "") -> Any:
-    """Ask until the answer is truthy, at most so long; the answer. ``what`` is told when it never is (asked then)."""
-    deadline = time.monotonic() + seconds
+    """Ask until the answer is truthy; the answer. ``what`` is told when it never is (asked then).
+
+    ``seconds`` is what is plenty on an idle machine: tests share theirs, and a busy one is given four times as long.
+    """
+    deadline = time.monotonic() + _PATIENCE * seconds
     while True:
         found = condition()
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
+            raise AssertionError(f"not within {_PATIENCE * seconds} s: {what() if callable(what) else what}")
         time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 for a program that is told one and opens it later.
+
+    Not the kernel's own choice: that comes out of the range from which connections get their near ends, and one that
+    anybody makes meanwhile may take it, also the very one that looks whether the program listens already.
+    """
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    while True:
+        port = secrets.choice(range(10_000, 65_536))
+        if not first <= port <= last:
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port

@@ -184,7 +184,7 @@ class Shell:
     def process(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
-            self.argv(*words), capture_output=True, text=True, timeout=30, env=self.environment, check=False, **options
+            self.argv(*words), capture_output=True, text=True, timeout=60, env=self.environment, check=False, **options
         )
 
     def create(self, name: str = "purple", **changes: Any) -> models.Task:

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from jupyter_tasks.testing.home import Home, until
+from jupyter_tasks.testing.home import Home, free_port, until
 
 PROMPT = "change the primary color theme to purple"
 READY = "Ready to review"
@@ -33,9 +33,7 @@ class Server:
         root = home.root / f"notebooks{number}"
         root.mkdir()
         self.log = home.root / f"jupyter{number}.log"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         options = [f"--port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base}"]
         options += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}"]
         with self.log.open("wb") as log:

@@ -128,7 +128,7 @@ class Tasks:
         state = self.home.state
         until(lambda: not list(state.glob("workspaces/*")), 20, self.home.log())
         until(lambda: not list(state.glob("reviews/*")), 20, self.home.log())
-        until(lambda: not self.home.processes(), 5, str(self.home.processes()))
+        until(lambda: not self.home.processes(), 5, lambda: str(self.home.processes()))
 
 
 @contextlib.contextmanager
@@ -152,9 +152,9 @@ def engine_in(home: Home, *prefix: str, **environment: str) -> Iterator[subproce
             start_new_session=True,
         )
     try:
-        until(lambda: list(home.root.glob("run/*/engine.sock")) or engine.poll() is not None, 15, home.log())
+        until(lambda: list(home.root.glob("run/*/engine.sock")) or engine.poll() is not None, 15, home.log)
         yield engine
     finally:
         with contextlib.suppress(ProcessLookupError):
             engine.terminate()
-        engine.wait(timeout=15)
+        engine.wait(timeout=60)

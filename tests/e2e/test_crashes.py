@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ def test_in_create(mortal: Home, step: str) -> None:
     assert [entry["content"] for entry in said if entry["type"] == "input"] == [PROMPT]
     mortal.cli("delete", "-y", task)
     until(lambda: not list((mortal.state / "workspaces").iterdir()), 20, mortal.log())
-    assert mortal.processes() == []
+    until(lambda: not mortal.processes(), 5, lambda: str(mortal.processes()))
 
 
 @pytest.mark.parametrize("step", ["stop:before", "stop:after"])
@@ -83,17 +83,15 @@ def test_in_delete(mortal: Home, step: str) -> None:
     until(lambda: died(mortal), 20, mortal.log())
     assert mortal.json("list") == []
     until(lambda: not list((mortal.state / "workspaces").iterdir()), 20, mortal.log())
-    assert not list((mortal.state / "reviews").iterdir())
-    assert mortal.processes() == []
+    until(lambda: not list((mortal.state / "reviews").iterdir()), 20, mortal.log())
+    until(lambda: not mortal.processes(), 5, lambda: str(mortal.processes()))
 
 
 def test_while_it_works_nothing_acknowledged_is_lost(home: Home) -> None:
     task = home.cli("create", "-q", "--wait", "-t", "quickstart", PROMPT).stdout.strip()
     home.cli("send", task, "document the project structure")
     home.kill_engine()
-    began = time.monotonic()
-    assert home.json("list")[0]["id"] == task
-    assert time.monotonic() - began < 6  # 2 s on an idle machine (bench main_job); tests share theirs
+    assert home.json("list")[0]["id"] == task  # how soon: bench main_job
     home.cli("send", task, "change the colour to teal")
     until(lambda: "teal" in home.cli("logs", task).stdout.split("change the colour to teal")[-1], 20, home.log())
     said = home.json("logs", task)["logs"]
@@ -107,7 +105,8 @@ def test_processes_gone_files_there(home: Home) -> None:
     task = home.cli("create", "-q", "--wait", "-t", "quickstart", PROMPT).stdout.strip()
     home.kill_engine()
     for line in home.processes():
-        os.kill(int(line.split()[0]), 9)
+        with contextlib.suppress(ProcessLookupError):  # it went with another one
+            os.kill(int(line.split()[0]), 9)
     found = until(lambda: (s := home.json("status", task))["status"] == "paused" and s, 10, home.log())
     assert "processes are gone" in found["reason"]
     home.cli("resume", "-y", task)

@@ -69,7 +69,7 @@ def test_pause_resume_send_delete(home: Home) -> None:
     home.cli("delete", "-y", task)
     assert home.json("list") == []
     until(lambda: not list((home.state / "workspaces").iterdir()), 20, home.log())
-    assert home.processes() == []
+    until(lambda: not home.processes(), 5, lambda: str(home.processes()))
 
 
 def test_bad_input_is_one_sentence_and_costs_nothing(home: Home) -> None:

@@ -53,7 +53,7 @@ def shell(notebook_engine: NotebookEngine) -> Iterator[InteractiveShell]:
     InteractiveShell.clear_instance()
 
 
-def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     """Return when ``true()`` is; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while not true():

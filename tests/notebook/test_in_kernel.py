@@ -30,7 +30,7 @@ class Front:
         """Ask for a cell; its messages come by ``until``."""
         return self.client.execute(code)  # type: ignore[no-any-return]
 
-    def until(self, true: Callable[[Message], bool], seconds: float = 20.0) -> Message:
+    def until(self, true: Callable[[Message], bool], seconds: float = 45.0) -> Message:
         """The next message on the broadcast channel for which ``true`` is."""
         end = time.monotonic() + seconds
         while True:
@@ -61,7 +61,7 @@ def front(notebook_engine: NotebookEngine, monkeypatch: pytest.MonkeyPatch) -> I
     manager.start_kernel()
     client = manager.client()
     client.start_channels()
-    client.wait_for_ready(timeout=30)
+    client.wait_for_ready(timeout=60)
     found = Front(manager, client)
     found.cell("%load_ext jupyter_tasks")
     yield found
@@ -86,12 +86,12 @@ def test_a_card_lives_and_answers(front: Front, notebook_engine: NotebookEngine)
     assert opened["content"]["data"]["state"]["task"]["name"] == "purple"
 
     # while a cell runs, the card is told at once
-    busy = front.run("import time; time.sleep(15)")
+    busy = front.run("import time; time.sleep(60)")
     front.until(lambda m: m["msg_type"] == "execute_input" and m["parent_header"]["msg_id"] == busy)
     task = notebook_engine.do(notebook_engine.service.get, "me", "purple")
     notebook_engine.do(notebook_engine.service.set_state, task, models.TaskState.working)
     told = lambda m: m["content"]["data"].get("state", {}).get("state") == "working"  # noqa: E731
-    front.until(lambda m: m["msg_type"] == "comm_msg" and told(m), 10)
+    front.until(lambda m: m["msg_type"] == "comm_msg" and told(m), 40)
     front.manager.interrupt_kernel()
     front.done(busy)
 

@@ -46,21 +46,26 @@ async def test_one_start_serves_all_who_ask_at_once(places: Path) -> None:
 
 async def test_who_asks_may_go_while_it_starts(places: Path) -> None:
     done: list[str] = []
-    ready = anyio.Event()
+    begun, ready = anyio.Event(), anyio.Event()
 
     async def start() -> None:
+        begun.set()
         await ready.wait()
         done.append("started")
 
     async with served(), anyio.create_task_group() as group:
         link = EngineLink(start)
 
+        impatience = anyio.CancelScope()
+
         async def impatient() -> None:
-            with anyio.move_on_after(0.02):
+            with impatience:
                 await link.ask("GET", "/api/v2/tasks")
 
         group.start_soon(impatient)
-        await anyio.sleep(0.1)
+        await begun.wait()
+        impatience.cancel()
+        await anyio.sleep(0.05)
         ready.set()
     assert done == ["started"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -44,6 +43,7 @@ from jupyter_tasks.store.llm_rows import (
 )
 from jupyter_tasks.store.tables import events, usage_events
 from jupyter_tasks.store.task_rows import TaskRow, find_task, insert_task
+from jupyter_tasks.testing.home import free_port
 
 pytestmark = [
     pytest.mark.usefixtures("anyio_backend"),
@@ -78,9 +78,7 @@ def server() -> Iterator[str]:
     data = top / "data"
     initialize = [initdb, "-D", str(data), "-U", "ann", "-A", "trust", "--no-sync", "-E", "UTF8"]
     subprocess.run(initialize, check=True, capture_output=True, timeout=60, user=user, group=user, cwd=top)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = [
         postgres,
         "-D",
@@ -97,7 +95,7 @@ def server() -> Iterator[str]:
     with (top / "log").open("wb") as log:
         process = subprocess.Popen(options, stdout=log, stderr=log, user=user, group=user, cwd=top)
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while b"ready to accept" not in (top / "log").read_bytes():
                 assert process.poll() is None
                 assert time.monotonic() < deadline
@@ -105,7 +103,7 @@ def server() -> Iterator[str]:
             yield f"postgresql://ann@127.0.0.1:{port}/postgres"
         finally:
             process.send_signal(signal.SIGINT)  # it does not wait for its clients
-            process.wait(20)
+            process.wait(40)
             shutil.rmtree(top, ignore_errors=True)
 
 
@@ -296,9 +294,7 @@ async def test_an_error_of_the_server_is_ours(database: Database) -> None:
 
 async def test_a_server_that_is_not_there() -> None:
     pytest.importorskip("psycopg")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         await Database.open(f"postgresql://ann:secret-word@127.0.0.1:{port}/x", clock=CLOCK)
     assert "secret-word" not in f"{caught.value} {caught.value!r}"
