@@ -29,5 +29,5 @@ def agent(tmp_path: Path, archive: Path) -> Iterator[AgentProcess]:
 async def link(agent: AgentProcess) -> Link:
     """Its link, answering."""
     link = agent.link()
-    await link.wait_ready(10)
+    await link.wait_ready(40)
     return link

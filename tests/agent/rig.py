@@ -33,7 +33,7 @@ def script(name: str, text: str, **fields: object) -> dict[str, object]:
 
 async def until(link: Link, kind: type[E], wanted: Callable[[E], bool] = lambda _: True, *, since: int = 0) -> E:
     """The first event of that kind, from the log's beginning, for which ``wanted`` holds."""
-    with anyio.fail_after(15):
+    with anyio.fail_after(40):
         async with aclosing(link.watch(since)) as events:
             async for event in events:
                 if isinstance(event, kind) and wanted(event):
@@ -43,7 +43,7 @@ async def until(link: Link, kind: type[E], wanted: Callable[[E], bool] = lambda 
 
 async def whole(link: Link, terminal: str) -> bytes:
     """Everything that a terminal writes until it closes."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         async with link.read_terminal(terminal) as reading:
             return b"".join([chunk async for chunk in reading.chunks])
 

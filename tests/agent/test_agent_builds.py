@@ -97,15 +97,15 @@ async def test_what_a_script_leaves_running_goes_on_and_ends_with_the_workspace(
     text = "nohup sh -c 'echo up; trap \"echo bye >> ~/bye; exit\" TERM; while :; do sleep 0.05; done' & echo main"
     await link.start(manifest_of(scripts=[script("s", text, start_blocks_login=True)]))
     await until(link, LifecycleChanged, _state("ready"))
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with link.read_log("script-s") as reading:
             seen = b""
             async for chunk in reading.chunks:
                 seen += chunk
                 if b"up" in seen and b"main" in seen:
                     break
-    await link.stop(5)
-    assert await anyio.to_thread.run_sync(lambda: agent.process.wait(5)) == 0
+    await link.stop(20)
+    assert await anyio.to_thread.run_sync(lambda: agent.process.wait(30)) == 0
     assert (agent.home / "bye").read_text() == "bye\n"
     with pytest.raises(LinkLost):
         await link.hello()
@@ -115,7 +115,7 @@ async def test_a_stop_in_the_middle_of_a_start_begins_nothing_more(agent: AgentP
     slow = script("slow", "sleep 60", start_blocks_login=True)
     await link.start(manifest_of(scripts=[slow, script("late", "touch ~/late")]))
     await link.stop(0.5)
-    await anyio.to_thread.run_sync(lambda: agent.process.wait(5))
+    await anyio.to_thread.run_sync(lambda: agent.process.wait(30))
     assert not (agent.home / "late").exists()
 
 

@@ -35,7 +35,7 @@ async def test_the_same_id_twice_is_one_terminal(link: Link) -> None:
 
 async def test_what_is_written_while_nobody_reads_is_there_for_the_next_engine(agent: AgentProcess) -> None:
     first = agent.link()
-    await first.wait_ready(10)
+    await first.wait_ready(40)
     size = 3 << 20  # three times the ring
     await first.open_terminal("t", ["sh", "-c", f"stty -opost; head -c {size} /dev/zero | tr '\\0' x; printf end"])
     await until(first, TerminalChanged, lambda event: event.closed)
@@ -84,7 +84,7 @@ async def test_input_that_nobody_reads_is_refused_at_a_limit(link: Link) -> None
 async def test_size_and_signals_reach_the_foreground_program(link: Link) -> None:
     script = "trap 'stty size' WINCH; trap 'echo int; exit 0' INT; echo up; while :; do sleep 0.05; done"
     await link.open_terminal("t", ["sh", "-c", script], cols=80, rows=24)
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         async with link.read_terminal("t") as reading:
             seen = b""
             async for chunk in reading.chunks:
@@ -125,7 +125,7 @@ async def test_a_long_text_is_typed_in_pieces_and_whole(link: Link) -> None:
     text = bytes(range(256)) * 2000
     await link.open_terminal("t", ["sh", "-c", f"stty raw -echo; echo up; head -c {len(text)} | sha256sum"])
     async with link.read_terminal("t") as reading:
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             seen = b""
             async for chunk in reading.chunks:
                 if b"up" not in seen and b"up" in seen + chunk:

@@ -198,10 +198,10 @@ def test_what_is_worth_no_more_waiting(
 def test_wait_returns_with_the_event(notebook_engine: Any, client: Client) -> None:
     task = notebook_engine.create(status=models.TaskStatus.active, current_state=entry("working"))
     found: list[models.Task] = []
-    waiting = threading.Thread(target=lambda: found.append(client.wait(task.id, timeout=10)))
+    waiting = threading.Thread(target=lambda: found.append(client.wait(task.id, timeout=40)))
     waiting.start()
     notebook_engine.change(task, status=models.TaskStatus.active, current_state=entry("idle"))
-    waiting.join(5)
+    waiting.join(40)
     assert found[0].current_state is not None
     assert found[0].current_state.state == "idle"
 
@@ -212,7 +212,7 @@ def test_wait_takes_any_condition_and_gives_up_in_time(notebook_engine: Any, cli
     begun = time.monotonic()
     with pytest.raises(TimeoutError, match=r"Task purple is still Starting after 0\.2 s"):
         client.wait(task.id, timeout=0.2)
-    assert 0.2 <= time.monotonic() - begun < 2
+    assert 0.2 <= time.monotonic() - begun < 20
 
 
 def test_wait_ends_when_the_task_is_deleted(notebook_engine: Any, client: Client) -> None:
@@ -268,7 +268,7 @@ async def test_events_go_on_after_a_restart_without_losing_or_repeating_one(tmp_
                         done()
                         return
 
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             async with anyio.create_task_group() as group:
                 async with engine(service, path):
                     service.publish(models.EventType.usage, None, {})
@@ -292,7 +292,7 @@ async def test_from_now_on_means_now_also_across_a_restart(tmp_path: Path) -> No
     service, path = FakeService(), tmp_path / "s"
     service.publish(models.EventType.usage, None, {})
     async with AsyncClient(Connection("socket", "http://engine/", socket=path)) as client:
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             async with engine(service, path), aclosing(client.events()) as events:
                 first = events.__anext__()
 

@@ -77,7 +77,7 @@ def test_waiting_ends_when_the_agent_rests(notebook_engine: NotebookEngine) -> N
         0.1, lambda: notebook_engine.do(notebook_engine.service.set_state, task, models.TaskState.complete)
     )
     timer.start()
-    assert handle.wait(10) is handle
+    assert handle.wait(40) is handle
     assert handle.snapshot.current_state is not None
     timer.join()
 
@@ -93,8 +93,9 @@ def test_interrupt_ends_the_waiting_and_not_the_task(
 ) -> None:
     notebook_engine.create("purple")
     main = threading.main_thread().ident or 0
-    threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT)).start()  # what a kernel's interrupt does
-    result = shell.run_cell("t = %tasks show purple\nt.wait()\nafter = 1")
+    interrupt = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))  # what a kernel's interrupt does
+    shell.push({"interrupt_soon": interrupt.start})
+    result = shell.run_cell("t = %tasks show purple\ninterrupt_soon()\nt.wait()\nafter = 1")
     assert isinstance(result.error_in_exec, WaitInterrupted)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
     assert "after" not in shell.user_ns
