@@ -6,8 +6,6 @@ how a task is deleted.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jupyter_tasks import models, places
 from jupyter_tasks.tasks.applying import apply_of
 from jupyter_tasks.tasks.bundle import bundle_of
@@ -32,7 +30,7 @@ class UpkeepService(Desk):
         self._retention = retention
         self._stamp = state / "pruned-at"
         # what a provisioner keeps elsewhere (volumes) it will have to tell itself
-        size = size_below(lambda id_: state / "workspaces" / id_, lambda id_: _review(state, id_))
+        size = size_below(lambda id_: state / "workspaces" / id_, lambda id_: house.review_of(id_).git_dir)
         self._facts = StoredFacts(house.journal, size, self._unapplied)
 
     async def prune(self, request: models.PruneRequest) -> models.PruneResponse:
@@ -57,7 +55,3 @@ class UpkeepService(Desk):
             return
         await self._house.change(task_id, lambda change: request_delete(change, bundle))
         self._sessions.wake(task_id)
-
-
-def _review(state: Path, workspace_id: str) -> Path:
-    return state / "reviews" / f"{workspace_id}.git"
