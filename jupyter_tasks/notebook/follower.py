@@ -300,6 +300,7 @@ class Follower:
         stale, followed.stale = followed.stale, set()
         task = await client.get(followed.task_id) if "task" in stale else None
         if "messages" in stale:
+            followed.messages = None  # one that comes meanwhile may not be among them: then they are fetched once more
             followed.messages = {m.id: m for m in await client.messages(followed.task_id)}
         messages = tuple(m for _, m in sorted((followed.messages or {}).items()))
         diff = None

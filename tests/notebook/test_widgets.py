@@ -148,7 +148,7 @@ def test_actions_run_off_the_main_thread(
     card: TaskWidget, answers: Answers, notebook_engine: NotebookEngine, until: Until
 ) -> None:
     assert answers.ask(until, action="refresh")["ok"]
-    assert [t.name for t in threading.enumerate()].count("jupyter-tasks-follower") == 1
+    until(lambda: [t.name for t in threading.enumerate()].count("jupyter-tasks-follower") == 1)
 
 
 def test_long_conversations_are_cut_from_the_front() -> None:
@@ -188,8 +188,8 @@ def test_one_thread_and_one_stream_for_all_cards(notebook_engine: NotebookEngine
     for card in cards:
         notebook_engine.session.follower.add(card)
     until(lambda: all(card.changes for card in cards))
-    assert len(notebook_engine.service._readers) == 1
-    assert [t.name for t in threading.enumerate()].count("jupyter-tasks-follower") == 1
+    until(lambda: len(notebook_engine.service._readers) == 1)
+    until(lambda: [t.name for t in threading.enumerate()].count("jupyter-tasks-follower") == 1)
 
 
 def test_updates_are_coalesced_and_the_last_one_arrives(notebook_engine: NotebookEngine, until: Until) -> None:
@@ -218,6 +218,34 @@ def test_a_break_loses_nothing(notebook_engine: NotebookEngine, until: Until) ->
 
     notebook_engine.do(fall_over)
     until(lambda: any(c.task and c.task.reason == "while away" for _, c in card.changes))
+
+
+def test_a_message_that_comes_while_all_are_fetched_is_not_lost(notebook_engine: NotebookEngine, until: Until) -> None:
+    service, task = notebook_engine.service, notebook_engine.create("purple")
+    card, ask, late = Plain(task.id), service.messages, threading.Event()
+
+    async def messages(user: str, wanted: str) -> models.MessagesResponse:
+        import anyio
+
+        found = await ask(user, wanted)
+        if late.is_set():
+            late.clear()
+            await service.send(user, wanted, "late")
+            while not service._readers:  # noqa: ASYNC110 - the follower's
+                await anyio.sleep(0.01)
+            await anyio.sleep(0.1)  # it is heard before what was found is
+        return found
+
+    service.messages = messages  # type: ignore[method-assign]
+    notebook_engine.session.follower.add(card)
+    until(lambda: service._readers and card.changes)
+
+    def fall_over() -> None:
+        late.set()
+        service.end_streams()
+
+    notebook_engine.do(fall_over)
+    until(lambda: card.changes and "late" in str(card.changes[-1][1].messages))
 
 
 def test_the_thread_ends_with_its_cards_and_comes_again(notebook_engine: NotebookEngine, until: Until) -> None:
