@@ -46,7 +46,7 @@ class Home:
             (root / name).mkdir()
 
     def cli(
-        self, *arguments: str, stdin: str | None = None, timeout: float = 60, check: bool = True
+        self, *arguments: str, stdin: str | None = None, timeout: float = 120, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """``jupyter tasks …`` as a process."""
         done = subprocess.run(
@@ -123,7 +123,7 @@ class Home:
     def end(self) -> None:
         """Delete every task, end the engine, remove the folder."""
         with contextlib.suppress(Exception):
-            self.cli("uninstall", "-y", timeout=60, check=False)
+            self.cli("uninstall", "-y", check=False)
         pid = self.engine_pid()
         if pid is not None:
             os.kill(pid, signal.SIGKILL)

@@ -46,7 +46,7 @@ class Server:
             )
         self.info = Path(home.env["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{self.process.pid}.json"
         self.url = f"http://127.0.0.1:{self.port}{base}jupyter-tasks/"
-        self.http = httpx.Client(base_url=f"{self.url}api/v2/", headers={"Authorization": "token t"}, timeout=30)
+        self.http = httpx.Client(base_url=f"{self.url}api/v2/", headers={"Authorization": "token t"}, timeout=60)
 
     def up(self) -> Server:
         """Wait until it listens, without asking it anything: it writes its file before it binds its port."""
@@ -57,7 +57,7 @@ class Server:
                 probe.settimeout(5)
                 return self.info.exists() and probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-        until(listens, 30, "a server")
+        until(listens, 30, self.said)
         return self
 
     def said(self) -> str:
@@ -71,7 +71,7 @@ class Server:
 
     def bare(self, method: str, path: str, **more: Any) -> httpx.Response:
         """A request without the token, and without the cookie that an earlier one with it was given."""
-        return httpx.request(method, self.url + path, timeout=30, **more)
+        return httpx.request(method, self.url + path, timeout=60, **more)
 
     def summaries(self) -> dict[str, str]:
         """Every task's id and its one plain word."""
@@ -88,7 +88,7 @@ class Server:
     def terminate(self) -> None:
         """SIGTERM, as JupyterHub or a service manager does; and wait for its end."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def end(self) -> None:
         self.http.close()

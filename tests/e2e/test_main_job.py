@@ -112,6 +112,6 @@ def test_later_ones_wait_with_their_place(home: Home) -> None:
 
 def test_a_prompt_of_ten_thousand_lines(home: Home) -> None:
     prompt = "\n".join(f"line {number}: do nothing at all" for number in range(10_000))
-    task = home.cli("create", "-q", "--wait", "-t", "quickstart", "--stdin", stdin=prompt, timeout=90).stdout.strip()
+    task = home.cli("create", "-q", "--wait", "-t", "quickstart", "--stdin", stdin=prompt).stdout.strip()
     assert home.json("status", task)["initial_prompt"] == prompt
     assert "I can" in home.cli("logs", task).stdout
