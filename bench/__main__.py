@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
 
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=30, help="runs a metric (default 30)")
     parser.add_argument("--tasks", type=int, default=100, help="how many idle tasks (default 100)")
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what pip installed is compiled; what is measured here is, too
     metrics = importlib.import_module(f"bench.{options.name}").run(options)
     return 1 if options.check and not all(metric.ok for metric in metrics) else 0
 

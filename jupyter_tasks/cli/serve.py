@@ -23,7 +23,9 @@ def serve_command(detached: bool) -> None:
         return
     import gc
 
+    gc.disable()  # nothing that is imported is garbage: to look for some is a quarter of the imports' time
     from jupyter_tasks.server.engine import serve
 
     gc.freeze()  # what was imported stays: no collection has to look through it again, which holds up every answer
+    gc.enable()
     serve()

@@ -11,7 +11,7 @@ import errno
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -92,10 +92,10 @@ class Engine:
                 sessions = Sessions(group, house, lambda bundle: self._unisolated(library, bundle))
                 creation = make_creation(house, library, self.owner, self.settings, self.entitlements)
                 service = TaskService(creation, sessions, self.entitlements, Retention(config=self._config))
+                found = await journal.read(_with_work)  # before anybody can ask for anything: it is not old when used
                 async with self._serving(service, house):
+                    sessions.take_up(found)
                     group.start_soon(Notify(config=self._config).run, journal, self.clock, name="notifications")
-                    for task_id in await journal.read(tasks_with_work):
-                        sessions.wake(task_id)
                     group.start_soon(self._collect_orphans, house, name="orphans")
                     group.start_soon(service.keep_pruning, name="pruning")
                     group.start_soon(self._watch_idleness, house, name="idleness")
@@ -208,6 +208,13 @@ def _anything_works(connection: Connection) -> bool:
     from jupyter_tasks.tasks.views import works
 
     return any(works(bundle) for bundle in bundles(connection, live_tasks(connection)))
+
+
+def _with_work(connection: Connection) -> Sequence[TaskBundle]:
+    from jupyter_tasks.store.task_rows import tasks_by_id
+    from jupyter_tasks.tasks.bundle import bundles
+
+    return bundles(connection, tasks_by_id(connection, tasks_with_work(connection)))
 
 
 def _workspaces_being_deleted(connection: Connection) -> list[str]:

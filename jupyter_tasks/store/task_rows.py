@@ -26,6 +26,7 @@ __all__ = [
     "live_tasks",
     "mark_deleted",
     "task_by_id",
+    "tasks_by_id",
     "touch_task",
     "update_prompt",
 ]
@@ -99,6 +100,13 @@ def task_by_id(connection: Connection, task_id: str) -> TaskRow | None:
     """The task of that id, deleted ones as well."""
     found = connection.execute(_BY_ID, {"wanted": task_id}).mappings().first()
     return None if found is None else _row(found)
+
+
+def tasks_by_id(connection: Connection, task_ids: Sequence[str]) -> Sequence[TaskRow]:
+    """The tasks of these ids in their order, deleted ones as well; one that is not there is left out."""
+    found = connection.execute(select(tasks).where(tasks.c.id.in_(task_ids))).mappings()
+    rows = {row["id"]: _row(row) for row in found}
+    return [rows[task_id] for task_id in task_ids if task_id in rows]
 
 
 def find_task(connection: Connection, owner_id: str, identifier: str) -> TaskRow | None:

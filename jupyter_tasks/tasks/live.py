@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, TaskGroup
 
 from jupyter_tasks import models
 from jupyter_tasks.agentapi.http11 import serve_connection
@@ -29,6 +29,7 @@ from jupyter_tasks.tasks.applying import know_unapplied
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.requests import workspace_lost
+from jupyter_tasks.tasks.taking_up import TURN, TakingUp
 from jupyter_tasks.tasks.talk import Talk
 from jupyter_tasks.tasks.workspace_api import Report, WorkspaceApi
 from jupyter_tasks.templates.plan import App
@@ -88,28 +89,48 @@ class LiveWorkspace:
         self._running: RunningWorkspace | None = None
         self._link: Link | None = None
         self._talk: Talk | None = None
+        self._heard = anyio.Event()
 
-    async def run(self) -> None:
-        """Until the workspace has ended, or the session cancels this."""
+    async def run(self, turns: TakingUp | None = None) -> None:
+        """Until the workspace has ended, or the session cancels this.
+
+        Args: turns: of the many that a new engine takes up; None for one that was just started.
+        """
+        async with anyio.create_task_group() as group:
+            async with turns.attach() if turns else nullcontext():
+                attached = await self._attach(group)
+                if attached is not None and turns is not None:
+                    with anyio.move_on_after(TURN):
+                        await self._heard.wait()
+            if attached is None:
+                await self._lost()
+                return
+            async with turns.rest() if turns else nullcontext():
+                self._follow(group, *attached)
+            ended = await self._house.provisioners[self._bundle.plan.kind].wait(self._bundle.task.workspace_id)
+            await self._ended(ended)
+            group.cancel_scope.cancel()
+
+    async def _attach(self, group: TaskGroup) -> tuple[Link, Talk] | None:
+        """Find the workspace, and watch it; None where it no longer runs."""
         provisioner = self._house.provisioners[self._bundle.plan.kind]
         workspace_id = self._bundle.task.workspace_id
         running = await provisioner.find(workspace_id)
         if running is None or running.build_id != self._build_id:
-            await self._lost()
-            return
+            return None
         link = Link(running.address, running.token, clock=self._house.clock)
         talk = Talk(self._bundle, self._house, link)
         self._running, self._link, self._talk = running, link, talk
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._watch, link, talk, name=f"watch {self._task_id}")
-            group.start_soon(self._serve, link, "coder", self._serve_workspace, name=f"coder api {self._task_id}")
-            group.start_soon(self._serve, link, GATEWAY, self._serve_gateway, PARKED, name=f"gateway {self._task_id}")
-            group.start_soon(self._serve, link, "agentapi", talk.serve_api, name=f"agentapi {self._task_id}")
-            group.start_soon(talk.run, name=f"talk {self._task_id}")
-            group.start_soon(self._count_changes, talk, name=f"changes {self._task_id}")
-            ended = await provisioner.wait(workspace_id)
-            await self._ended(ended)
-            group.cancel_scope.cancel()
+        group.start_soon(self._watch, link, talk, name=f"watch {self._task_id}")
+        return link, talk
+
+    def _follow(self, group: TaskGroup, link: Link, talk: Talk) -> None:
+        """Talk with its agent, and serve what it asks."""
+        group.start_soon(self._serve, link, "coder", self._serve_workspace, name=f"coder api {self._task_id}")
+        group.start_soon(self._serve, link, GATEWAY, self._serve_gateway, PARKED, name=f"gateway {self._task_id}")
+        group.start_soon(self._serve, link, "agentapi", talk.serve_api, name=f"agentapi {self._task_id}")
+        group.start_soon(talk.run, name=f"talk {self._task_id}")
+        group.start_soon(self._count_changes, talk, name=f"changes {self._task_id}")
 
     # ------------------------------------------------------------ what others want
 
@@ -195,7 +216,9 @@ class LiveWorkspace:
                 async with aclosing(link.watch(0)) as events:
                     async for event in events:
                         await self._take_in(event, talk)
+                        self._heard.set()
             except LinkError as error:
+                self._heard.set()  # there is nothing to wait for
                 _log.info("task %s: watch: %s", self._task_id, error.message)
             if self._runtime.connected and attempt > 2:
                 await self._know(connected=False)

@@ -8,7 +8,7 @@ on where the last one was killed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ from jupyter_tasks.tasks.build_log import BuildLog
 from jupyter_tasks.tasks.bundle import TaskBundle, bundle_of
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.live import LiveWorkspace
+from jupyter_tasks.tasks.taking_up import TakingUp
 from jupyter_tasks.workspaces.builds import Ending, StartBuild, remove_workspace, stop_workspace
 from jupyter_tasks.workspaces.provisioner import Provisioner, RunningWorkspace
 
@@ -44,24 +45,31 @@ class TaskSession:
         self._house = house
         self._allow_unisolated = allow_unisolated
         self._woken = anyio.Event()
+        self._turns: TakingUp | None = None
 
     def wake(self) -> None:
         """A newer build has been accepted: drop what is being done and look."""
         self._woken.set()
 
-    async def run(self) -> None:
-        """Until there is nothing to do."""
+    async def run(self, known: TaskBundle | None = None, turns: TakingUp | None = None) -> None:
+        """Until there is nothing to do. ``known``: the task as it is now, from an engine that takes it up in turn."""
+        bundle = known if known is not None and not self._woken.is_set() else None
+        self._turns = turns
         while True:
             self._woken = anyio.Event()
-            bundle = await self._house.journal.read(lambda connection: bundle_of(connection, self.task_id))
+            if bundle is None:
+                bundle = await self._house.journal.read(lambda connection: bundle_of(connection, self.task_id))
             if bundle is None:
                 return
             work = self._work_for(bundle)
             if work is not None:
                 await self._until_woken(work, bundle)
+                bundle = None
             elif not self._woken.is_set():
                 self._house.slots.release(self.task_id)
                 return
+            else:
+                bundle = None
 
     def _work_for(self, bundle: TaskBundle) -> Callable[[TaskBundle], Awaitable[None]] | None:
         build = bundle.build
@@ -187,8 +195,9 @@ class TaskSession:
     async def _stay(self, bundle: TaskBundle) -> None:
         self._house.slots.take(self.task_id)
         self.live = LiveWorkspace(bundle, self._house)
+        turns, self._turns = self._turns, None
         try:
-            await self.live.run()
+            await self.live.run(turns)
         finally:
             self.live = None
 
@@ -224,8 +233,15 @@ class Sessions:
             session.wake()
             return
         session = TaskSession(task_id, self._house, self._allow_unisolated)
-        self._running[task_id] = session
-        self._group.start_soon(self._run, session, name=f"session {task_id}")
+        self._begin(session)
+
+    def take_up(self, found: Sequence[TaskBundle]) -> None:
+        """These tasks have work, says the store: a new engine begins with them, a few workspaces at a time."""
+        running = [bundle for bundle in found if not bundle.build.unfinished]
+        turns = TakingUp(len(running))
+        for bundle in found:
+            session = TaskSession(bundle.task.id, self._house, self._allow_unisolated)
+            self._begin(session, bundle, None if bundle.build.unfinished else turns)
 
     def live(self, task_id: str) -> LiveWorkspace | None:
         """The attached workspace of a task."""
@@ -235,9 +251,13 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._running)
 
-    async def _run(self, session: TaskSession) -> None:
+    def _begin(self, session: TaskSession, known: TaskBundle | None = None, turns: TakingUp | None = None) -> None:
+        self._running[session.task_id] = session
+        self._group.start_soon(self._run, session, known, turns, name=f"session {session.task_id}")
+
+    async def _run(self, session: TaskSession, known: TaskBundle | None, turns: TakingUp | None) -> None:
         try:
-            await session.run()
+            await session.run(known, turns)
         except Exception:  # noqa: BLE001 - one task's end must not be the engine's
             _log.exception("the session of task %s ended unexpectedly", session.task_id)
             self._house.slots.release(session.task_id)

@@ -1,0 +1,52 @@
+"""The turns in which a new engine takes up the workspaces that the last one left running.
+
+Owns the order, and nothing of the work. All at once they would keep the loop busy for seconds, and nobody else were
+answered. So a few attach at a time, all of them before the first does what can wait (listening for what the workspace
+asks, hearing its conversation again): a task is shown, and its terminal read, as soon as it is attached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.lowlevel
+
+__all__ = ["TakingUp"]
+
+AT_ONCE = 8
+TURN = 1.0  # seconds that a workspace whose agent is silent may keep others waiting
+LAST = 5.0  # seconds after which the rest begins, whoever has not attached
+_ROUNDS = 8  # of the loop: about what the rest takes to be on its way
+
+
+class TakingUp:
+    """Turns of ``count`` workspaces, one ``attach`` each; for one that never comes the others wait ``LAST``."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._attached = anyio.Event()
+        self._attaching = anyio.Semaphore(AT_ONCE)
+        self._following = anyio.Semaphore(AT_ONCE)
+
+    @asynccontextmanager
+    async def attach(self) -> AsyncIterator[None]:
+        """The turn to attach. Give it back by its end, also when nothing was there to attach."""
+        try:
+            async with self._attaching:
+                yield
+        finally:
+            self._left -= 1
+            if self._left <= 0:
+                self._attached.set()
+
+    @asynccontextmanager
+    async def rest(self) -> AsyncIterator[None]:
+        """The turn for what can wait: start it within, no more."""
+        with anyio.move_on_after(LAST):
+            await self._attached.wait()
+        async with self._following:
+            yield
+            for _ in range(_ROUNDS):
+                await anyio.lowlevel.checkpoint()
