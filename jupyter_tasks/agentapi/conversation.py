@@ -75,11 +75,15 @@ class Conversation(Protocol):
     async def run(self) -> None:
         """Keep the conversation going until cancelled."""
 
-    async def send(self, text: str, *, key: str, origin: Origin = "user") -> None:
+    async def send(
+        self, text: str, *, key: str, origin: Origin = "user", taken: Callable[[], None] | None = None
+    ) -> None:
         """Give the agent a message; returns when it reacted. Sends are queued in order while the agent works.
 
         What names an option of a question is the answer to it (``answer``), and no message.
         Cancelling the caller withdraws a message that has not begun. The same ``key`` again is the same message.
+        ``taken`` is called in the very moment in which it becomes a message, without a pause before the listeners are
+        told; never for an answer. It must neither block nor raise.
 
         Raises: InvalidInput (empty or too long), AgentBusy (32 are waiting), AgentError (it ended, or did not react).
         """

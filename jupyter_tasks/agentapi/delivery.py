@@ -79,6 +79,7 @@ class _Item:
     entered: bool = False
     """Enter was typed, and it is no message yet."""
     waiters: int = 0
+    taken: Callable[[], None] | None = None
 
 
 class Delivery:
@@ -102,7 +103,7 @@ class Delivery:
         """Queue a message that nobody awaits."""
         self._queue.append(_Item(_typable(text), key, origin, waiters=1))
 
-    async def send(self, text: str, key: str, origin: Origin) -> None:
+    async def send(self, text: str, key: str, origin: Origin, taken: Callable[[], None] | None = None) -> None:
         """See ``Conversation.send``."""
         text = _typable(text)
         if key in self._finished:
@@ -115,7 +116,7 @@ class Delivery:
                 raise AgentBusy(
                     f"{MAX_QUEUE} messages wait for the agent already.", hint="Wait until it has taken one."
                 )
-            item = _Item(text, key, origin)
+            item = _Item(text, key, origin, taken=taken)
             self._queue.append(item)
             self._pulse.beat()
         item.waiters += 1
@@ -177,6 +178,8 @@ class Delivery:
     def _commit(self, item: _Item) -> None:
         if item.entered:
             item.entered = False
+            if item.taken is not None:
+                item.taken()
             self._target.commit(item.text, item.origin)
 
     async def _paste(self, item: _Item) -> None:

@@ -220,12 +220,14 @@ class TerminalConversation:
 
     # ---------------------------------------------------------------- what is said
 
-    async def send(self, text: str, *, key: str, origin: Origin = "user") -> None:
+    async def send(
+        self, text: str, *, key: str, origin: Origin = "user", taken: Callable[[], None] | None = None
+    ) -> None:
         """See ``Conversation``."""
         if choice(self.attention, text) is not None:
             await self._answering.answer(text)
             return
-        await self._delivery.send(text, key, origin)
+        await self._delivery.send(text, key, origin, taken)
 
     async def answer(self, option: str) -> None:
         """See ``Conversation``."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import anyio
@@ -31,7 +32,6 @@ from jupyter_tasks.store.talk_rows import (
     conversation_of,
     latest_app_status,
     messages_of,
-    settle_input,
     undelivered_inputs,
 )
 from jupyter_tasks.store.task_rows import task_by_id
@@ -308,8 +308,9 @@ class Talk:
     async def _give_inputs(self, conversation: TerminalConversation) -> None:
         for row in await self._house.journal.read(lambda connection: undelivered_inputs(connection, self._task_id)):
             failure: str | None = None
+            settle = partial(self._transcript.settle, row.id)
             try:
-                await conversation.send(row.text, key=f"input-{row.id}")
+                await conversation.send(row.text, key=f"input-{row.id}", taken=settle)
             except LinkError:
                 return
             except TasksError as error:
@@ -319,8 +320,5 @@ class Talk:
                 await self._house.log(
                     self._task_id, self._build_id, "agent", f"A message was not taken: {error}", "error"
                 )
-            # a kill between the two would leave an input that was delivered out of the conversation
-            await self._transcript.flush(
-                conversation,
-                lambda change, row=row, failure=failure: settle_input(change.connection, row.id, change.now, failure),  # type: ignore[misc]
-            )
+            settle(failure)  # also an answer and a refusal, which make no message
+            await self._transcript.flush(conversation)

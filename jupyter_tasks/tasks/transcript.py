@@ -7,7 +7,6 @@ the engine a conversation is heard again from its beginning. What cannot be writ
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -23,6 +22,7 @@ from jupyter_tasks.store.talk_rows import (
     ConversationRow,
     add_app_status,
     set_conversation,
+    settle_input,
     upsert_message,
 )
 from jupyter_tasks.tasks import message_json
@@ -42,6 +42,8 @@ class _Unwritten:
     messages: dict[int, Message] = field(default_factory=dict)
     evidence: Evidence | None = None
     talk_changed: bool = False
+    settled: dict[int, str | None] = field(default_factory=dict)
+    """Inputs by id: None where it was given to the agent, else why it never will be."""
 
     def before(self, later: _Unwritten) -> _Unwritten:
         """This, and what was said since."""
@@ -49,7 +51,11 @@ class _Unwritten:
             {**self.messages, **later.messages},
             later.evidence or self.evidence,
             self.talk_changed or later.talk_changed,
+            {**self.settled, **later.settled},
         )
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.evidence or self.talk_changed or self.settled)
 
 
 class Transcript:
@@ -80,6 +86,14 @@ class Transcript:
         self._unwritten.talk_changed = True
         self._dirty.set()
 
+    def settle(self, input_id: int, failure: str | None = None) -> None:
+        """An input was given to the agent, or never will be: written together with the message that it became.
+
+        Told in the same moment as that message; a kill would leave the one without the other in the store.
+        """
+        self._unwritten.settled[input_id] = failure
+        self._dirty.set()
+
     async def run(self, conversation: Conversation) -> None:
         """Write until cancelled; the caller flushes once more at its end."""
         while True:
@@ -87,14 +101,11 @@ class Transcript:
             await self.flush(conversation)
             await self._house.clock.sleep(FLUSH_EVERY)
 
-    async def flush(self, conversation: Conversation, also: Callable[[Change], None] | None = None) -> None:
-        """Write what is unwritten, and in the same transaction what follows from it.
-
-        What cannot be written now is kept and written later; ``also`` is not.
-        """
+    async def flush(self, conversation: Conversation) -> None:
+        """Write what is unwritten, in one transaction. What cannot be written now is kept and written later."""
         self._dirty = anyio.Event()
         unwritten = self._unwritten
-        if not (unwritten.messages or unwritten.evidence or unwritten.talk_changed or also):
+        if not unwritten:
             return
         self._unwritten = _Unwritten()
         attention = message_json.attention(conversation.attention)
@@ -120,8 +131,8 @@ class Transcript:
                 checkpoint=checkpoint,
             )
             set_conversation(change.connection, talk)
-            if also is not None:
-                also(change)
+            for input_id, failure in unwritten.settled.items():
+                settle_input(change.connection, input_id, change.now, failure)
 
         try:
             await self._house.change(self._task_id, work)

@@ -1,0 +1,122 @@
+"""What a talk writes down, transaction by transaction: an engine may be killed between any two of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import anyio
+import pytest
+from sqlalchemy import Connection
+from stored_tasks import stored_task
+from traitlets.config import Config
+
+from jupyter_tasks.clock import Clock, SystemClock
+from jupyter_tasks.config import TasksEngine
+from jupyter_tasks.server.engine_parts import make_house
+from jupyter_tasks.store.database import Database
+from jupyter_tasks.store.journal import Change, Journal
+from jupyter_tasks.store.talk_rows import add_input, messages_of, undelivered_inputs
+from jupyter_tasks.tasks.bundle import bundle_of
+from jupyter_tasks.tasks.talk import Talk
+from jupyter_tasks.tasks.transcript import FLUSH_EVERY
+from jupyter_tasks.workspaces.connection import Link
+from jupyter_tasks.workspaces.link_events import AgentAPIRegistered
+from jupyter_tasks.workspaces.link_tape import TapeReading
+
+pytestmark = pytest.mark.anyio
+T = TypeVar("T")
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+TEXT = "use teal"
+REGISTERED = AgentAPIRegistered(
+    seq=1,
+    terminal="1",
+    agent_type="custom",
+    port=1,
+    initial_prompt="",
+    term_width=80,
+    term_height=24,
+    argv=("agent",),
+    transport="pty",
+)
+
+
+def found(connection: Connection) -> tuple[int, int]:
+    """What an engine that starts now would find: the user's messages, and inputs that are still to be given."""
+    said = [row for row in messages_of(connection, "t1") if row.role == "user"]
+    return len(said), len(undelivered_inputs(connection, "t1"))
+
+
+class Watched(Journal):
+    """A journal that keeps what each transaction leaves."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database, clock)
+        self.left: list[tuple[int, int]] = []
+
+    async def change(self, work: Callable[[Change], T]) -> T:
+        def watched(change: Change) -> T:
+            result = work(change)
+            self.left.append(found(change.connection))
+            return result
+
+        return await super().change(watched)
+
+
+class LineAgent:
+    """The link to a workspace whose agent shows "> ", echoes what is pasted and answers on Enter."""
+
+    def __init__(self) -> None:
+        self.send, self.chunks = anyio.create_memory_object_stream[bytes](100)
+        self.keys: set[str] = set()
+        self.send.send_nowait(b"> ")
+
+    @asynccontextmanager
+    async def read_terminal(self, terminal: str, offset: int, *, follow: bool) -> AsyncIterator[Any]:
+        yield TapeReading(offset=0, head=0, closed=False, exit=None, cols=80, rows=24, problem="", chunks=self.chunks)
+
+    async def write_terminal(self, terminal: str, data: bytes, key: str) -> bool:
+        new = key not in self.keys
+        self.keys.add(key)
+        if new:
+            self.send.send_nowait(b"\r\nDone.\r\n> " if data == b"\r" else TEXT.encode())
+        return new
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():  # noqa: ASYNC110 -- a store tells nobody
+            await anyio.sleep(0.01)
+
+
+@pytest.fixture
+async def journal(places: Path) -> AsyncIterator[Watched]:
+    database = await Database.open(places / "tasks.db", clock=SystemClock())
+    journal = Watched(database, SystemClock())
+    await journal.open()
+    yield journal
+    await database.close()
+
+
+async def test_an_input_and_its_message_are_written_together(journal: Watched) -> None:
+    """The conversation's own writing comes first here: nothing else was said for a while."""
+    house = make_house(journal, TasksEngine(provisioners={}), Config(), journal.clock)
+    await journal.change(stored_task(1, NOW, transition="start", status="succeeded"))
+    bundle = await journal.read(lambda connection: bundle_of(connection, "t1"))
+    assert bundle is not None
+    agent = LineAgent()
+    talk = Talk(bundle, house, cast("Link", agent))
+    talk.register(REGISTERED)
+    async with agent.send, agent.chunks, anyio.create_task_group() as group:
+        group.start_soon(talk.run)
+        await until(lambda: talk.conversation is not None and talk.conversation.ready)
+        await anyio.sleep(4 * FLUSH_EVERY)  # the conversation has written what it had, and waits
+        await journal.change(lambda change: add_input(change.connection, "t1", "k", TEXT, NOW))
+        journal.left.clear()
+        talk.open_gate()
+        await until(lambda: (1, 0) in journal.left)
+        group.cancel_scope.cancel()
+    assert set(journal.left) <= {(0, 1), (1, 0)}, "a kill between two transactions would lose a message or repeat it"
