@@ -27,7 +27,7 @@ async def served(app: App, path: Path, limits: Limits | None = None) -> AsyncIte
     async with listener, anyio.create_task_group() as group:
         group.start_soon(lambda: listener.serve(lambda stream: serve_connection(stream, app, limits=limits)))
         transport = httpx.AsyncHTTPTransport(uds=str(path))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:3284", timeout=10) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:3284", timeout=40) as client:
             yield client
         group.cancel_scope.cancel()
 
@@ -81,7 +81,7 @@ async def test_a_message_is_taken_and_reads_answer_meanwhile(tmp_path: Path) -> 
 
         agent.echo = False  # so that the send takes its two seconds
         group.start_soon(post)
-        with anyio.fail_after(5):
+        with anyio.fail_after(40):
             while (await client.get("/status")).json()["status"] != "running":
                 pass
         assert not done.is_set()

@@ -80,9 +80,9 @@ def test_distinct_rows_are_split_exactly(rows: list[str], cut: int) -> None:
 def test_hostile_screens_cost_little() -> None:
     same, turns = ["x"] * 4_000, [str(n % 7) for n in range(4_000)]
     distinct = [str(n) for n in range(4_000)]
-    began = time.monotonic()
+    began = time.process_time()
     for old in (same, turns, distinct, distinct[::-1]):
         for new in (same, turns, distinct, distinct[::-1]):
             appended(old, new)
             continued(old, new)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -361,8 +361,8 @@ def test_large_screens_are_read_quickly() -> None:
     noise = random.Random(1)
     screen = "\n".join(base64.b64encode(noise.randbytes(60)).decode() for _ in range(3_000))
     prompt = "\n".join(f"line {n} of a very long prompt" for n in range(10_000))
-    began = time.monotonic()
+    began = time.process_time()
     for name in AGENT_TYPES:
         text, _ = format_for(name).message(screen, prompt)
         format_for(name).words(text, 80)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1

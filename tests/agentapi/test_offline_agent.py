@@ -58,7 +58,7 @@ class Terminal:
         os.close(slave)
         self.seen = b""
 
-    def until(self, what: bytes, timeout: float = 15.0) -> str:
+    def until(self, what: bytes, timeout: float = 40.0) -> str:
         """Read until ``what`` appears; returns what came since the last call."""
         end = time.monotonic() + timeout
         while what not in self.seen:
@@ -85,7 +85,7 @@ class Terminal:
         return self.until(IDLE)
 
     def end(self) -> int:
-        return self.process.wait(10)
+        return self.process.wait(40)
 
 
 @pytest.fixture

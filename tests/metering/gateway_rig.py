@@ -141,7 +141,7 @@ class Rig:
 
     async def written(self, number: int = 1) -> list[LlmCall]:
         """The calls, once there are so many."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(40):
             while len(self.calls) < number:  # noqa: ASYNC110 -- the other end knows of no event
                 await anyio.sleep(0.005)
         return self.calls
@@ -173,7 +173,7 @@ async def running(folder: Path, *, providers: frozenset[str] = frozenset(), **se
     port = listener.extra(anyio.abc.SocketAttribute.local_port)
     async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, lambda stream: gateway.serve(stream, grant))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=40) as client:
             try:
                 yield Rig(upstream, credentials, gateway, client, port, calls, grant)
             finally:

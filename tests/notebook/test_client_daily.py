@@ -149,7 +149,7 @@ def test_a_connection_that_breaks_is_no_second_apply(tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as last:
             last.connect(str(path))
             last.sendall(b"GET /stop")
-        serving.join(timeout=10)
+        serving.join(timeout=40)
     assert heard == [
         b"POST /api/v2/tasks/me/one/apply HTTP/1.1",
         b"POST /api/v2/tasks/me/one/undo HTTP/1.1",

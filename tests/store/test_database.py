@@ -117,11 +117,11 @@ async def test_a_reader_sees_one_moment_and_changes_nothing(database: Database) 
     def look_twice(connection: Connection) -> tuple[int, int]:
         first = count(connection)
         seen.set()
-        assert written.wait(5)
+        assert written.wait(40)
         return first, count(connection)
 
     async def write() -> None:
-        await anyio.to_thread.run_sync(seen.wait, 5)
+        await anyio.to_thread.run_sync(seen.wait, 40)
         await database.write(add)
         written.set()
 
@@ -156,7 +156,7 @@ async def test_a_cancelled_writer_waits_for_the_end(database: Database) -> None:
 
     async with anyio.create_task_group() as group:
         group.start_soon(database.write, slowly)
-        await anyio.to_thread.run_sync(begun.wait, 5)
+        await anyio.to_thread.run_sync(begun.wait, 40)
         group.cancel_scope.cancel()
     assert await database.read(count) == 1
 

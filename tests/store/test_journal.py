@@ -33,7 +33,7 @@ def emit(count: int, task: str = "t") -> object:
 
 async def take(stream: EventStream, count: int) -> list[EventRow]:
     found: list[EventRow] = []
-    with anyio.fail_after(5):
+    with anyio.fail_after(40):
         async for event in stream:
             found.append(event)
             if len(found) == count:

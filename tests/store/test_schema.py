@@ -194,3 +194,21 @@ def test_alembic_is_imported_only_to_migrate(file: Path) -> None:
         "assert not [name for name in sys.modules if name.split('.')[0] == 'alembic']\n"
     )
     subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=30)
+
+
+async def test_a_name_is_free_again_on_either_database_once_its_task_is_deleted() -> None:
+    for url in ("sqlite://", "postgresql+psycopg://"):
+        said: list[str] = []
+
+        def take(statement: Any, *_: Any, said: list[str] = said, **__: Any) -> None:
+            said.append(str(statement.compile(dialect=engine.dialect)))
+
+        engine = sa.create_mock_engine(url, take)
+        metadata.create_all(engine, checkfirst=False)
+        (index,) = [one for one in said if "INDEX tasks_name " in one]
+        assert index.endswith("WHERE deleted_at IS NULL")
+
+
+def test_an_engine_with_a_file_imports_nothing_of_postgresql() -> None:
+    code = "import sys, jupyter_tasks.store.database; sys.exit(any('postgresql' in name for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -74,7 +74,7 @@ class Victim:
         assert self.run(top, what, step) == (-signal.SIGKILL, [])
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=40)
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ async def test_they_are_written_while_the_build_works(house: Writing) -> None:
     log = _log(house)
     async with log.writing():
         await log("plan", "first")
-        with anyio.fail_after(5):
+        with anyio.fail_after(40):
             while not house.changes:  # noqa: ASYNC110 - the store has no event for it
                 await anyio.sleep(0.001)
         assert await _lines(house) == ["first"]
@@ -104,7 +104,7 @@ async def test_a_full_disk_is_told_by_the_next_line(house: Writing) -> None:
     with pytest.raises(StoreReadOnly):  # noqa: PT012
         async with log.writing():
             await log("plan", "lost")
-            with anyio.fail_after(5):
+            with anyio.fail_after(40):
                 while True:
                     await log("plan", "and this")
                     await anyio.sleep(0.001)

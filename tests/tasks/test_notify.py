@@ -208,7 +208,7 @@ async def test_a_flood_is_bounded(tmp_path: Path, hook: Hook, caplog: pytest.Log
 async def test_nothing_set_nothing_runs(tmp_path: Path, hook: Hook) -> None:
     database = await Database.open(tmp_path / "tasks.db", clock=FakeClock())
     journal = Journal(database, FakeClock())
-    with anyio.fail_after(5):
+    with anyio.fail_after(40):
         await Notify().run(journal, FakeClock())
         await Notify(webhook=hook.url, events=[]).run(journal, FakeClock())
     await database.close()
@@ -260,7 +260,7 @@ async def test_a_webhook_is_tried_again(hook: Hook, caplog: pytest.LogCaptureFix
     taken: list[bool] = []
 
     async def go() -> None:
-        taken.append(await post(hook.url, PAYLOAD, clock=clock, timeout=5))
+        taken.append(await post(hook.url, PAYLOAD, clock=clock, timeout=40))
 
     async with anyio.create_task_group() as group:
         group.start_soon(go)
@@ -282,7 +282,7 @@ async def test_what_would_fail_again_is_not_tried_again(
     hook: Hook, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook.statuses = [status]
-    assert not await post(hook.url, PAYLOAD, clock=FakeClock(), timeout=5)
+    assert not await post(hook.url, PAYLOAD, clock=FakeClock(), timeout=40)
     assert len(hook.got) == 1
     assert f"HTTP status {status}" in caplog.text
     assert "hush" not in caplog.text
@@ -291,7 +291,7 @@ async def test_what_would_fail_again_is_not_tried_again(
 @pytest.mark.anyio
 async def test_a_password_in_the_url_is_sent(hook: Hook) -> None:
     url = hook.url.replace("http://", "http://ann:p%40ss@")
-    assert await post(url, PAYLOAD, clock=FakeClock(), timeout=5)
+    assert await post(url, PAYLOAD, clock=FakeClock(), timeout=40)
     assert hook.headers[0]["authorization"] == "Basic YW5uOnBAc3M="
 
 
@@ -332,7 +332,7 @@ async def test_the_command_gets_the_document_and_the_fields(
         "import json, os, sys; given = json.load(sys.stdin); print('thanks\\x1b[2J');"
         "json.dump([given, dict(os.environ), sys.argv[2]], open(sys.argv[1], 'w'))"
     )
-    assert await run_command(python(code, out, "$(touch x); *"), PAYLOAD, timeout=10)
+    assert await run_command(python(code, out, "$(touch x); *"), PAYLOAD, timeout=40)
     given, environment, argument = json.loads(out.read_text())
     assert given == PAYLOAD
     assert argument == "$(touch x); *", "no shell has seen it"
@@ -368,10 +368,10 @@ def _runs(pid: int) -> bool:
 
 @pytest.mark.anyio
 async def test_what_a_command_leaves_behind_holds_nothing_up() -> None:
-    code = "import subprocess; subprocess.Popen(['sleep', '8'])"
+    code = "import subprocess; subprocess.Popen(['sleep', '30'])"
     began = anyio.current_time()
-    assert await run_command(python(code), PAYLOAD, timeout=10)
-    assert anyio.current_time() - began < 7
+    assert await run_command(python(code), PAYLOAD, timeout=40)
+    assert anyio.current_time() - began < 25
 
 
 @pytest.mark.anyio

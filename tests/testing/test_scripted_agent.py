@@ -40,7 +40,7 @@ def play(tmp_path: Path, script: list[dict[str, object]], typed: bytes) -> tuple
             line, cut, typed = typed.partition(b"\r")
             os.write(master, line + cut)
     os.close(master)
-    return process.wait(10), seen.decode()
+    return process.wait(40), seen.decode()
 
 
 def test_a_script_is_played(tmp_path: Path) -> None:

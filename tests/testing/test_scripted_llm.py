@@ -32,7 +32,7 @@ def request(path: str, said: list[str], *, tools: tuple[str, ...] = ("Bash",), s
 
 
 def post(llm: ScriptedLlm, path: str, body: dict[str, Any], key: str = "k") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", llm.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", llm.port, timeout=40)
     try:
         connection.request("POST", path, json.dumps(body), {"authorization": f"Bearer {key}"})
         answer = connection.getresponse()
@@ -158,7 +158,7 @@ def test_a_gate_holds_a_stream() -> None:
         until(lambda: llm.holds("g"), 5)
         assert not got
         llm.release("g")
-        thread.join(5)
+        thread.join(40)
         assert words(CHAT, streamed(got[0])) == "a long enough text to be cut"
         assert not llm.holds("g")
 

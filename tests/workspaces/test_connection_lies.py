@@ -65,11 +65,11 @@ OPERATIONS: dict[str, Callable[[Link], Awaitable[object]]] = {
 
 async def _refused(link: Link, operation: Callable[[Link], Awaitable[object]], name: str) -> None:
     began = time.monotonic()
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         try:
             await operation(link)
         except (LinkViolation, LinkLost):
-            assert time.monotonic() - began < 10 * LIMIT, name
+            assert time.monotonic() - began < 30 * LIMIT, name
             return
         except LinkError as refused:  # "refuses with …" is an honest form of no
             raise AssertionError(f"{name}: {refused!r}") from None
@@ -106,7 +106,7 @@ async def test_a_parked_connection_that_speaks_is_a_violation(tmp_path: Path) ->
 
     with lying_agent(tmp_path, lambda sock, _stop: sock.sendall(b'{"ok":true}\nGET / HTTP/1.1')) as address:
         reverse = _link(address).serve_reverse("coder", never)
-        with pytest.raises(LinkViolation), anyio.fail_after(5):
+        with pytest.raises(LinkViolation), anyio.fail_after(40):
             await reverse
 
 

@@ -115,7 +115,7 @@ async def test_a_slow_far_end_slows_the_sender(near: LinkStream, far: socket.soc
     assert early.cancelled_caught, "nobody read: it has to wait"
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             await near.send(data)
         group.cancel_scope.cancel()
     assert received > len(data) // 2
@@ -126,7 +126,7 @@ async def test_a_workspace_that_never_answers_is_lost_in_time(tmp_path: Path) ->
     began = time.monotonic()
     with pytest.raises(LinkLost):
         await link.wait_ready(0.1)
-    assert 0.1 <= time.monotonic() - began < 2
+    assert 0.1 <= time.monotonic() - began < 20
 
 
 async def test_a_refusal_cannot_write_to_our_terminal(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ async def ends(local: LocalProvisioner, run: RunningWorkspace, program: str) -> 
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(throw)
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             return await local.wait("w1")
 
 

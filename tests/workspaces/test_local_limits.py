@@ -36,7 +36,7 @@ def heavy() -> Iterator[int]:
     yield process.pid
     process.stdin.close()
     process.stdout.close()
-    assert process.wait(10) == 0
+    assert process.wait(40) == 0
 
 
 def test_shared_pages_count_once(heavy: int, tmp_path: Path) -> None:
