@@ -13,6 +13,7 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ from jupyter_tasks.tasks.apply_target import Target
 from jupyter_tasks.tasks.review import Review, Trees
 from jupyter_tasks.tasks.review_git import shown
 
-__all__ = ["Apply"]
+__all__ = ["Apply", "Count"]
 
 KEPT = 10
 """So many applies of a task can be undone, newest first."""
@@ -49,6 +50,14 @@ PATIENCE = 60.0
 _T = TypeVar("_T")
 
 _threads = anyio.CapacityLimiter(2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many files differ: ``changed`` from the base, ``unapplied`` from what was applied of them last."""
+
+    changed: int
+    unapplied: int
 
 
 class Apply:
@@ -147,10 +156,15 @@ class Apply:
 
         Raises: Conflict where there is no base, LimitReached, WorkspaceFailed.
         """
+        return (await self.count()).unapplied
+
+    async def count(self) -> Count:
+        """Both figures, of one reading of the tree. Raises: as ``unapplied``."""
         taken = applied_before(await self._rows(), branches=True)
         async with self._review.trees(self._tree, contents=False) as trees:
             paths = {*trees.base, *trees.now, *taken}
-            return sum(trees.now.get(path) != taken.get(path, trees.base.get(path)) for path in paths)
+            left = sum(trees.now.get(path) != taken.get(path, trees.base.get(path)) for path in paths)
+            return Count(changed=trees.changed, unapplied=left)
 
     # ------------------------------------------------------------ the steps
 

@@ -37,8 +37,8 @@ def apply_of(house: House, bundle: TaskBundle, tree: Path) -> Apply:
 async def know_unapplied(house: House, bundle: TaskBundle, tree: Path) -> None:
     """Count, and keep the figures where they are new. Raises: Conflict where there is no base, LimitReached,
     WorkspaceFailed."""
-    changed = await house.review_of(bundle.task.workspace_id).changed_files(tree)
-    unapplied = await apply_of(house, bundle, tree).unapplied() if changed else 0
+    count = await apply_of(house, bundle, tree).count()
+    changed, unapplied = count.changed, count.unapplied if count.changed else 0
 
     def work(change: Change) -> None:
         newest = latest_build(change.connection, bundle.task.id)

@@ -50,6 +50,12 @@ class Trees:
     directories: Collection[bytes]
     """Every directory that the tree has now."""
 
+    @property
+    def changed(self) -> int:
+        """How many files differ from the base (a renamed one counts twice)."""
+        gone = sum(path not in self.now for path in self.base)
+        return sum(self.base.get(path) != entry for path, entry in self.now.items()) + gone
+
 
 class Review:
     """The changes of one workspace.
@@ -100,13 +106,6 @@ class Review:
                 await anyio.to_thread.run_sync(stack.close, limiter=_tree_threads)
         response = _response(found.files, found.patch, skipped, truncated=found.truncated)
         return response.model_copy(update={"notebooks": notebooks})
-
-    async def changed_files(self, tree: Path) -> int:
-        """How many files differ from the base (a renamed one counts twice); without git, for the summary.
-
-        Raises: Conflict where there is no base, LimitReached, WorkspaceFailed.
-        """
-        return await anyio.to_thread.run_sync(self._changed, tree, limiter=_tree_threads)
 
     @asynccontextmanager
     async def trees(self, tree: Path, *, contents: bool = True) -> AsyncIterator[Trees]:
@@ -186,12 +185,6 @@ class Review:
             now = snapshot(reader, partial(pack.add, "blob"), base.files)
             pack.finish()
         return Trees(self.git_dir, objects, base.files, now, reader.skipped, reader.directories)
-
-    def _changed(self, tree: Path) -> int:
-        kept = self._base()
-        base = kept.files
-        now = snapshot(self._reader(tree, kept), partial(object_id, "blob"), base)
-        return sum(base.get(path) != entry for path, entry in now.items()) + sum(path not in now for path in base)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from apply_lab import TASK, Project, actions, open_journal, tree, write
 from jupyter_tasks.errors import Conflict, InvalidInput, NotFound, WorkspaceFailed
 from jupyter_tasks.models import ApplyRequest, ApplyResponse
 from jupyter_tasks.store.apply_rows import applies_of
+from jupyter_tasks.tasks.apply import Count
 from jupyter_tasks.tasks.apply_recovery import forget
 
 pytestmark = [pytest.mark.anyio]
@@ -54,7 +55,7 @@ async def test_every_kind_of_change_there_and_back(project: Project) -> None:
     after = tree(project.mine)
     assert after.pop(".env") == before[".env"]
     assert after == tree(project.theirs)
-    assert await project.apply_of().unapplied() == 0
+    assert await project.apply_of().count() == Count(changed=5, unapplied=0)
 
     undone = await project.undo()
     assert undone.undone
