@@ -6,6 +6,8 @@ Owns names, columns, keys. Types are portable (SQLite and PostgreSQL): times are
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     func,
     text,
 )
@@ -74,13 +77,13 @@ tasks = Table(
     Column("project", Text),  # JSON of what was asked and what went in (tasks.project)
     UniqueConstraint("owner_id", "idempotency_key", name="tasks_idempotency"),
 )
-Index(
+_NOT_DELETED = text("deleted_at IS NULL")
+_tasks_name = Index(
     "tasks_name",
     tasks.c.owner_id,
     func.lower(tasks.c.name),
     unique=True,
-    sqlite_where=text("deleted_at IS NULL"),
-    postgresql_where=text("deleted_at IS NULL"),
+    sqlite_where=_NOT_DELETED,
 )
 """``deleted_at`` says that the user no longer has the task; its delete build may still run."""
 
@@ -241,3 +244,10 @@ applies = Table(
     Column("updated_at", String(32), nullable=False),
 )
 Index("applies_task", applies.c.task_id, applies.c.created_at)
+
+
+@event.listens_for(metadata, "before_create")
+def _for_postgresql(target: MetaData, connection: Any, **_: Any) -> None:
+    """The same condition for PostgreSQL. Not said above: that imports all of its dialect, in every engine."""
+    if connection.dialect.name == "postgresql":
+        _tasks_name.dialect_options["postgresql"]["where"] = _NOT_DELETED

@@ -238,7 +238,7 @@ class Sessions:
     def take_up(self, found: Sequence[TaskBundle]) -> None:
         """These tasks have work, says the store: a new engine begins with them, a few workspaces at a time."""
         running = [bundle for bundle in found if not bundle.build.unfinished]
-        turns = TakingUp(len(running))
+        turns = TakingUp(len(running), self._house.clock)
         for bundle in found:
             session = TaskSession(bundle.task.id, self._house, self._allow_unisolated)
             self._begin(session, bundle, None if bundle.build.unfinished else turns)

@@ -2,7 +2,8 @@
 
 Owns the order, and nothing of the work. All at once they would keep the loop busy for seconds, and nobody else were
 answered. So a few attach at a time, all of them before the first does what can wait (listening for what the workspace
-asks, hearing its conversation again): a task is shown, and its terminal read, as soon as it is attached.
+asks, hearing its conversation again), which is done one by one and leaves room for whoever asks meanwhile: a task is
+shown, and its terminal read, as soon as it is attached.
 """
 
 from __future__ import annotations
@@ -11,24 +12,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
-import anyio.lowlevel
+
+from jupyter_tasks.clock import Clock
 
 __all__ = ["TakingUp"]
 
 AT_ONCE = 8
 TURN = 1.0  # seconds that a workspace whose agent is silent may keep others waiting
 LAST = 5.0  # seconds after which the rest begins, whoever has not attached
-_ROUNDS = 8  # of the loop: about what the rest takes to be on its way
+PAUSE = 0.02  # seconds between two workspaces' rests: about twice what one keeps the loop busy
 
 
 class TakingUp:
     """Turns of ``count`` workspaces, one ``attach`` each; for one that never comes the others wait ``LAST``."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, clock: Clock) -> None:
         self._left = count
+        self._clock = clock
         self._attached = anyio.Event()
         self._attaching = anyio.Semaphore(AT_ONCE)
-        self._following = anyio.Semaphore(AT_ONCE)
+        self._following = anyio.Lock()
 
     @asynccontextmanager
     async def attach(self) -> AsyncIterator[None]:
@@ -48,5 +51,4 @@ class TakingUp:
             await self._attached.wait()
         async with self._following:
             yield
-            for _ in range(_ROUNDS):
-                await anyio.lowlevel.checkpoint()
+            await self._clock.sleep(PAUSE)

@@ -21,7 +21,7 @@ from jupyter_tasks.errors import InvalidInput, LimitReached, StoreError, StoreRe
 from jupyter_tasks.store import engines, filesystems
 from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.tables import events, tasks
-from jupyter_tasks.store.task_rows import TaskRow, insert_task, task_by_id
+from jupyter_tasks.store.task_rows import TaskRow, insert_task, task_by_id, tasks_by_id
 
 pytestmark = [pytest.mark.usefixtures("anyio_backend"), pytest.mark.anyio]
 CLOCK = SystemClock()
@@ -40,6 +40,16 @@ async def test_what_is_written_is_read(database: Database, make_task: Callable[.
     row = make_task()
     await database.write(insert_task, row)
     assert await database.read(task_by_id, row.id) == row
+
+
+async def test_tasks_are_read_in_the_order_in_which_they_are_named(
+    database: Database, make_task: Callable[..., TaskRow]
+) -> None:
+    first, second, third = (make_task(number) for number in (1, 2, 3))
+    for row in (first, second, third):
+        await database.write(insert_task, row)
+    assert await database.read(tasks_by_id, [third.id, "nobody's", first.id]) == [third, first]
+    assert await database.read(tasks_by_id, []) == []
 
 
 async def test_a_store_is_there_again_after_it_was_closed(file: Path) -> None:

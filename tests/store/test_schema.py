@@ -196,17 +196,13 @@ def test_alembic_is_imported_only_to_migrate(file: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=30)
 
 
-async def test_a_name_is_free_again_on_either_database_once_its_task_is_deleted() -> None:
-    for url in ("sqlite://", "postgresql+psycopg://"):
-        said: list[str] = []
-
-        def take(statement: Any, *_: Any, said: list[str] = said, **__: Any) -> None:
-            said.append(str(statement.compile(dialect=engine.dialect)))
-
-        engine = sa.create_mock_engine(url, take)
-        metadata.create_all(engine, checkfirst=False)
-        (index,) = [one for one in said if "INDEX tasks_name " in one]
-        assert index.endswith("WHERE deleted_at IS NULL")
+@pytest.mark.parametrize("url", ["sqlite://", "postgresql+psycopg://"])
+def test_a_name_is_free_again_once_its_task_is_deleted(url: str) -> None:
+    said: list[str] = []
+    engine = sa.create_mock_engine(url, lambda it, *_, **__: said.append(str(it.compile(dialect=engine.dialect))))
+    metadata.create_all(engine, checkfirst=False)
+    (index,) = [one for one in said if "INDEX tasks_name " in one]
+    assert index.endswith("WHERE deleted_at IS NULL")
 
 
 def test_an_engine_with_a_file_imports_nothing_of_postgresql() -> None:
