@@ -14,7 +14,6 @@ from pathlib import Path
 import anyio
 import pytest
 from changed_files import changed_files
-from changed_files import changed_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import anyio
 import pytest
 from changed_files import changed_files
-from changed_files import changed_files
 
 from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.errors import TasksError, WorkspaceFailed
