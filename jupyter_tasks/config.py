@@ -74,7 +74,7 @@ class ExtensionSettings(HasTraits):
             " waits for the user never does."
         ),
     ).tag(config=True)
-    launch_timeout = Float(10.0, min=0.1, help="Seconds an engine that is started may take to answer.").tag(config=True)
+    launch_timeout = Float(30.0, min=0.1, help="Seconds an engine that is started may take to answer.").tag(config=True)
 
 
 def load_config(path: list[str] | None = None) -> Config:

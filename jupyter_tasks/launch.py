@@ -60,7 +60,7 @@ _ALLOWED_BEGINNINGS = ("LC_", "XDG_", "JUPYTER_TASKS_")
 _NEVER = frozenset({"JUPYTER_TASKS_TOKEN", "JUPYTER_TASKS_URL"})  # a client's way to an engine, not the engine's
 
 
-def ensure_engine(timeout: float = 10.0, *, command: Sequence[str] | None = None) -> Path:
+def ensure_engine(timeout: float = 30.0, *, command: Sequence[str] | None = None) -> Path:
     """The socket of an engine that answers and is not older than we are; started, or handed over, if need be.
 
     Args:
@@ -82,7 +82,7 @@ def ensure_engine(timeout: float = 10.0, *, command: Sequence[str] | None = None
     return path
 
 
-async def ensure_engine_async(timeout: float = 10.0) -> Path:
+async def ensure_engine_async(timeout: float = 30.0) -> Path:
     """``ensure_engine`` without blocking the event loop."""
     import anyio
     import anyio.to_thread
@@ -163,7 +163,7 @@ def engine_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str
 
 def _start(path: Path, deadline: float, timeout: float, command: Sequence[str]) -> None:
     already = engine_runs()  # it starts, or ends, or hangs: ours waits for the lock
-    pid, begun = (None, 0) if already else _spawn(command)
+    pid, begun = (None, 0) if already else _spawn(command, deadline)
     while time.monotonic() < deadline:
         info = engine_info(path, timeout=max(0.1, min(_ASK, deadline - time.monotonic()))) if path.exists() else None
         if info is not None:
@@ -178,7 +178,7 @@ def _start(path: Path, deadline: float, timeout: float, command: Sequence[str]) 
                     detail=_tail(begun),
                     hint=f"Its log is {places.engine_log()}; `jupyter tasks serve` shows the error.",
                 )
-            pid, begun = _spawn(command)  # the one that held the lock is gone
+            pid, begun = _spawn(command, deadline)  # the one that held the lock is gone
         time.sleep(_PAUSE)
     raise EngineUnavailable(
         f"The engine of Jupyter Tasks did not answer within {timeout:.0f} seconds.",
@@ -187,8 +187,8 @@ def _start(path: Path, deadline: float, timeout: float, command: Sequence[str]) 
     )
 
 
-def _spawn(command: Sequence[str]) -> tuple[int, int]:
-    """Start ``command`` detached. Returns: its process id, and the size of the log before it."""
+def _spawn(command: Sequence[str], deadline: float) -> tuple[int, int]:
+    """Start ``command`` detached, before ``deadline``. Returns: its process id, and the size of the log before it."""
     descriptor = _open_log(places.engine_log())
     try:
         begun = os.fstat(descriptor).st_size
@@ -202,7 +202,7 @@ def _spawn(command: Sequence[str]) -> tuple[int, int]:
             env=engine_environment(),
             start_new_session=True,
             check=True,
-            timeout=_END,
+            timeout=max(_END, deadline - time.monotonic()),
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise EngineUnavailable(
