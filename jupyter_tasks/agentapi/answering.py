@@ -14,7 +14,7 @@ from jupyter_tasks.agentapi.delivery import Write, put
 from jupyter_tasks.agentapi.messages import Attention, Option
 from jupyter_tasks.agentapi.pulse import Pulse
 from jupyter_tasks.clock import Clock
-from jupyter_tasks.errors import AgentError, InvalidInput
+from jupyter_tasks.errors import AgentError, Conflict, InvalidInput
 
 __all__ = ["Answering", "choice"]
 
@@ -70,11 +70,15 @@ class Answering:
         self._lock = anyio.Lock()
         self._answered: tuple[Attention, Option] | None = None
 
-    async def answer(self, option: str) -> None:
+    async def answer(self, option: str, question: str | None = None) -> None:
         """See ``Conversation.answer``."""
         asked = self._asked()
-        if asked is None and self._answered is not None and choice(self._answered[0], option) == self._answered[1]:
-            return  # said again: the question is gone
+        if question is not None and (asked is None or asked.id != question):
+            if self._was_said(option, question):
+                return
+            raise _no_longer_asked()
+        if asked is None and self._was_said(option):
+            return
         chosen = choice(asked, option)
         if asked is None or not asked.options:
             raise AgentError(
@@ -87,7 +91,16 @@ class Answering:
             if self._asked() == asked:
                 await self._type(asked, chosen)
             elif self._answered != (asked, chosen):
+                if question is not None:
+                    raise _no_longer_asked()
                 raise AgentError("The agent's question has changed.", hint="Look at what it asks now.")
+
+    def _was_said(self, option: str, question: str | None = None) -> bool:
+        """Whether that answer was taken last, to that question where one is named."""
+        if self._answered is None:
+            return False
+        asked, chosen = self._answered
+        return question in (None, asked.id) and choice(asked, option) == chosen
 
     async def _type(self, asked: Attention, chosen: Option) -> None:
         key = f"answer/{asked.since.isoformat()}/{chosen.id}"
@@ -106,3 +119,12 @@ class Answering:
 
     async def _gone(self, asked: Attention, seconds: float) -> bool:
         return await self._pulse.until(lambda: self._asked() != asked, seconds)
+
+
+def _no_longer_asked() -> Conflict:
+    return Conflict(
+        "The agent no longer asks what was answered: nothing was typed.",
+        hint="Look at what it asks now.",
+        code="question_gone",
+        retryable=False,
+    )

@@ -88,12 +88,14 @@ class Conversation(Protocol):
         Raises: InvalidInput (empty or too long), AgentBusy (32 are waiting), AgentError (it ended, or did not react).
         """
 
-    async def answer(self, option: str) -> None:
+    async def answer(self, option: str, question: str | None = None) -> None:
         """Choose an option of what the agent asks (``attention.options``), by id or label; returns when it is gone.
 
+        ``question`` is the id of the ``attention`` that is meant; without it, whatever is asked now.
         The same answer again, when the question is gone, does nothing.
 
-        Raises: InvalidInput (not offered), AgentError (nothing is asked, or it was not taken), LinkError.
+        Raises: InvalidInput (not offered), AgentError (nothing is asked, or it was not taken), Conflict (``question``
+            is no longer asked), LinkError.
         """
 
     async def raw(self, data: bytes, key: str) -> None:

@@ -5,6 +5,8 @@ Owns the dataclasses; how they look on the wire is ``jupyter_tasks.models``.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Union
@@ -126,3 +128,9 @@ class Attention:
     text: str
     options: tuple[Option, ...]
     since: datetime
+
+    @property
+    def id(self) -> str:
+        """Names this question among all that the agent ever asks: the same words asked again are another one."""
+        asked = (self.kind, self.text, [(each.id, each.label) for each in self.options], self.since.isoformat())
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]

@@ -229,9 +229,9 @@ class TerminalConversation:
             return
         await self._delivery.send(text, key, origin, taken)
 
-    async def answer(self, option: str) -> None:
+    async def answer(self, option: str, question: str | None = None) -> None:
         """See ``Conversation``."""
-        await self._answering.answer(option)
+        await self._answering.answer(option, question)
 
     async def raw(self, data: bytes, key: str) -> None:
         """See ``Conversation``."""

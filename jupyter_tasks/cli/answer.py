@@ -58,5 +58,5 @@ def answer_command(task: str, option: str) -> None:
 
     with engine() as client:
         found = client.get(task)
-        client.answer(found.id, chosen(found, option))
+        client.answer(found.id, chosen(found, option), found.attention.id if found.attention else None)
     click.echo(f"Answered {found.name}.")

@@ -62,6 +62,8 @@ class AnswerRequest(Wire):
     """POST …/answer: one of the options of the task's ``attention``."""
 
     option: str
+    question: str | None = None
+    """``id`` of the ``attention`` that is answered: 409 where it is no longer asked. Without it: what is asked now."""
 
 
 class InterruptResponse(Wire):

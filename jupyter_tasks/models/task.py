@@ -51,6 +51,8 @@ class Attention(Wire):
     text: str
     options: list[PermissionOption] = Field(default_factory=list)
     since: datetime
+    id: str | None = None
+    """Names the question, for the answer to it."""
 
 
 class Cost(Wire):

@@ -144,9 +144,10 @@ def diff(task: str) -> Call[models.DiffResponse]:
     return Call(method="GET", path=f"{task_path(task)}/diff", answer="DiffResponse", repeatable=True, timeout=_SLOW)
 
 
-def answer(task: str, option: str) -> Call[None]:
+def answer(task: str, option: str, question: str | None = None) -> Call[None]:
     # not repeated: the agent may ask the next thing by then, with an option of the same name
-    return Call(method="POST", path=f"{task_path(task)}/answer", body={"option": option}, timeout=_SLOW)
+    body = {"option": option} if question is None else {"option": option, "question": question}
+    return Call(method="POST", path=f"{task_path(task)}/answer", body=body, timeout=_SLOW)
 
 
 def survey(request: models.ProjectRequest) -> Call[models.ProjectInfo]:

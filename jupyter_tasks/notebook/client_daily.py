@@ -26,12 +26,14 @@ class DailyCalls(ABC):
     def _do(self, call: Call[T]) -> T:
         """Send it and read the answer."""
 
-    def answer(self, task: str, option: str) -> None:
+    def answer(self, task: str, option: str, question: str | None = None) -> None:
         """Choose an option of what the agent asks, by its id (``Task.attention.options``).
 
-        Raises: Conflict when it asks nothing; InvalidInput when there is no such option.
+        ``question`` is the id of what is answered (``Task.attention.id``); without it, whatever is asked by then.
+
+        Raises: Conflict when it asks nothing, or no longer that; InvalidInput when there is no such option.
         """
-        self._do(calls.answer(task, option))
+        self._do(calls.answer(task, option, question))
 
     def survey(self, request: models.ProjectRequest) -> models.ProjectInfo:
         """What of the user's files a workspace would get; nothing is made.
@@ -85,9 +87,9 @@ class AsyncDailyCalls(ABC):
     async def _do(self, call: Call[T]) -> T:
         """Send it and read the answer."""
 
-    async def answer(self, task: str, option: str) -> None:
+    async def answer(self, task: str, option: str, question: str | None = None) -> None:
         """See ``Client.answer``."""
-        await self._do(calls.answer(task, option))
+        await self._do(calls.answer(task, option, question))
 
     async def survey(self, request: models.ProjectRequest) -> models.ProjectInfo:
         """See ``Client.survey``."""

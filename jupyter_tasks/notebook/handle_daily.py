@@ -71,9 +71,10 @@ class DailyWork:
     def answer(self, option: str | int) -> None:
         """Choose an option of what the agent asks (``attention``), by its number (from 1), words or id.
 
-        Raises: Conflict when it asks nothing; InvalidInput, which names the options.
+        Raises: Conflict when it asks nothing (or something else by then); InvalidInput, which names the options.
         """
-        self._session.client.answer(self._task.id, chosen(self._newest(), option))
+        task = self._newest()
+        self._session.client.answer(self._task.id, chosen(task, option), task.attention.id if task.attention else None)
 
     @property
     def cost(self) -> models.Cost | None:

@@ -21,8 +21,8 @@ Traits, all set by the kernel only (a front end never writes one):
 Messages from the front end (custom, answered off the main thread; ``send`` with the same ``key`` is said once):
 
     {kind: "tasks:do", id, action, key, text?, app?,     action: send, press (text = keys for the agent's terminal),
-     option?}                                            answer (option = an id of attention.options), interrupt,
-                                                         pause, resume, preview, refresh
+     option?, question?}                                 answer (option = an id of attention.options, question =
+                                                         attention.id), interrupt, pause, resume, preview, refresh
     {kind: "tasks:done", id, ok, error?, hint?, value?}  the answer; ``preview``'s value is {url, expires_at}
 
 A preview's address is a secret: it only ever is in such an answer, never in a trait. Observers run in the follower's
@@ -137,7 +137,8 @@ async def _press(client: AsyncClient, task: str, request: dict[str, Any]) -> Non
 
 
 async def _choose(client: AsyncClient, task: str, request: dict[str, Any]) -> None:
-    await client.answer(task, str(request.get("option", "")))
+    question = request.get("question")
+    await client.answer(task, str(request.get("option", "")), str(question) if question else None)
 
 
 async def _interrupt(client: AsyncClient, task: str, _: dict[str, Any]) -> bool:

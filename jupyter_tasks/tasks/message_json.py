@@ -32,7 +32,7 @@ def attention(value: talk.Attention | None) -> Any:
     if value is None:
         return None
     options = [models.PermissionOption(id=each.id, label=each.label, kind=each.kind) for each in value.options]
-    made = models.Attention(kind=value.kind, text=value.text, options=options, since=value.since)
+    made = models.Attention(kind=value.kind, text=value.text, options=options, since=value.since, id=value.id)
     return made.model_dump(mode="json")
 
 

@@ -180,10 +180,10 @@ class TaskService(KeyService, ReviewService, UpkeepService):
         if live is not None:
             live.talk.look()
 
-    async def answer(self, user: str, task: str, option: str) -> None:
+    async def answer(self, user: str, task: str, option: str, question: str | None = None) -> None:
         """POST …/answer: one of the options that the agent offers."""
         live = self._require_live(await self._bundle(user, task))
-        await live.talk.answer(option)
+        await live.talk.answer(option, question)
 
     async def interrupt(self, user: str, task: str) -> bool:
         """POST …/interrupt: stop the turn that runs."""

@@ -112,16 +112,18 @@ class Talk:
         """Stop the turn that runs; False when none did. Raises: AgentError, LinkError."""
         return self._conversation is not None and await self._conversation.interrupt()
 
-    async def answer(self, option: str) -> None:
+    async def answer(self, option: str, question: str | None = None) -> None:
         """Choose an option of what the agent asks, by its id or label; returns when the question is gone.
 
+        ``question`` is the id of what is meant; without it, whatever is asked now.
         The same answer again, when the question is gone, does nothing.
 
-        Raises: InvalidInput (not offered), AgentError (nothing is asked, or it was not taken), LinkError.
+        Raises: InvalidInput (not offered), AgentError (nothing is asked, or it was not taken), Conflict (``question``
+            is no longer asked), LinkError.
         """
         if self._conversation is None:
             raise AgentError("The agent has not been started: it asks nothing.", hint="Wait until the task is active.")
-        await self._conversation.answer(option)
+        await self._conversation.answer(option, question)
 
     @asynccontextmanager
     async def connect_api(self) -> AsyncIterator[ByteStream]:

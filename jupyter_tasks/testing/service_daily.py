@@ -40,11 +40,13 @@ class FakeDaily(FakeRoom):
 
     # ------------------------------------------------------------ TasksApi
 
-    async def answer(self, user: str, task: str, option: str) -> None:
+    async def answer(self, user: str, task: str, option: str, question: str | None = None) -> None:
         found = self._find(task)
-        self.calls.append(("answer", user, found.id, option))
+        self.calls.append(("answer", user, found.id, option, question))
         if found.attention is None:
             raise Conflict(f"The agent of {found.name} asks nothing.")
+        if question not in (None, found.attention.id):
+            raise Conflict(f"The agent of {found.name} asks something else by now.")
         ids = [each.id for each in found.attention.options]
         if option not in ids:
             raise InvalidInput(f'"{option}" is not among the options.', hint=f"They are {', '.join(ids)}.")

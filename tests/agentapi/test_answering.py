@@ -12,7 +12,7 @@ from agent_on_screen import Agent, talking
 
 from jupyter_tasks.agentapi.answering import choice
 from jupyter_tasks.agentapi.messages import Attention, Option
-from jupyter_tasks.errors import AgentError, InvalidInput
+from jupyter_tasks.errors import AgentError, Conflict, InvalidInput
 from jupyter_tasks.testing.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,7 @@ async def outcome(work: Awaitable[Any], into: list[object]) -> None:
     try:
         await work
         into.append("done")
-    except (AgentError, InvalidInput) as error:
+    except (AgentError, Conflict, InvalidInput) as error:
         into.append(error)
 
 
@@ -74,6 +74,30 @@ async def test_the_digit_is_typed_once_and_the_question_is_gone(clock: FakeClock
         await clock.advance(1)
         assert isinstance(out[-1], AgentError)
         assert keys(agent) == [b"1"]
+
+
+async def test_an_answer_to_an_earlier_question_is_refused(clock: FakeClock) -> None:
+    agent, out = Asking(), []  # type: ignore[var-annotated]
+    agent.on_key = lambda data: agent.show(f"{CLEAR}{WORKING}")  # type: ignore[method-assign]
+    async with talking(agent, clock) as (conversation, _), anyio.create_task_group() as group:
+        await asked(agent, clock)
+        assert conversation.attention is not None
+        first = conversation.attention.id
+        for _ in range(2):  # said again, it is still the answer that was given
+            group.start_soon(outcome, conversation.answer("1", first), out)
+            await clock.advance(1)
+        group.start_soon(outcome, conversation.answer("3", first), out)
+        await clock.advance(1)
+        assert isinstance(out.pop(), Conflict)
+        await asked(agent, clock)  # the same words once more
+        assert conversation.attention.id != first
+        group.start_soon(outcome, conversation.answer("3", first), out)
+        await clock.advance(1)
+        assert isinstance(out.pop(), Conflict)
+        assert (out, keys(agent)) == (["done"] * 2, [b"1"])
+        group.start_soon(outcome, conversation.answer("3", conversation.attention.id), out)
+        await clock.advance(1)
+        assert (out[-1], keys(agent)) == ("done", [b"1", b"3"])
 
 
 async def test_where_the_digit_only_marks_enter_follows(clock: FakeClock) -> None:

@@ -262,7 +262,9 @@ def test_diff_shows_notebooks_by_cell(shell: Shell) -> None:
 
 def question(*labels: str) -> models.Attention:
     options = [models.PermissionOption(id=f"o{number}", label=label) for number, label in enumerate(labels)]
-    return models.Attention(kind="permission", text="May I run rm?", options=options, since=datetime.now(timezone.utc))
+    return models.Attention(
+        kind="permission", text="May I run rm?", options=options, since=datetime.now(timezone.utc), id="q1"
+    )
 
 
 @pytest.mark.parametrize("word", ["2", "o1", "no"])
@@ -273,7 +275,7 @@ def test_status_shows_the_options_and_answer_takes_one(shell: Shell, purple: Any
     assert "`jupyter tasks answer purple 1`" in status.err
     done = shell.run("answer", "purple", word)
     assert (done.code, done.out) == (0, "Answered purple.\n")
-    assert last(shell, "answer")[2:] == (task.id, "o1")
+    assert last(shell, "answer")[2:] == (task.id, "o1", "q1")
     assert shell.run("answer", "purple", word).code == 5
     assert "needs you" not in shell.run("status", "purple").err
 

@@ -127,7 +127,7 @@ def test_delete_looks_where_nothing_is_known_yet(make: Any, notebook_engine: Not
 @pytest.mark.parametrize("option", [2, "2", "no", "NO"])
 def test_answer_by_number_words_or_id(make: Any, notebook_engine: NotebookEngine, option: str | int) -> None:
     options = [models.PermissionOption(id="yes", label="Yes"), models.PermissionOption(id="no", label="No")]
-    handle = make(attention=models.Attention(kind="permission", text="May I?", options=options, since=NOW))
+    handle = make(attention=models.Attention(kind="permission", text="May I?", options=options, since=NOW, id="q1"))
     for wrong in (0, -1, "0000000012", "9" * 5000, "²", ""):
         with pytest.raises(InvalidInput):
             handle.answer(wrong)
@@ -135,7 +135,7 @@ def test_answer_by_number_words_or_id(make: Any, notebook_engine: NotebookEngine
         handle.answer(3)
     assert "[1] Yes, [2] No" in caught.value.hint
     handle.answer(option)
-    assert last(notebook_engine, "answer")[3] == "no"
+    assert last(notebook_engine, "answer")[3:] == ("no", "q1")
     with pytest.raises(Conflict):
         handle.answer(option)
 

@@ -118,11 +118,13 @@ def test_an_option_is_answered_by_the_kernel(
     assert "asks nothing" in answers.ask(until, action="answer", option="y")["error"]
     task = notebook_engine.do(notebook_engine.service.get, "me", card.task_id)
     options = [models.PermissionOption(id="y", label="Yes")]
-    asked = models.Attention(kind="permission", text="May I?", options=options, since=NOW)
+    asked = models.Attention(kind="permission", text="May I?", options=options, since=NOW, id="q2")
     notebook_engine.change(task, attention=asked)
+    until(lambda: card.attention.get("id") == "q2")
     assert "not among the options" in answers.ask(until, action="answer", option="n")["error"]
-    assert answers.ask(until, action="answer", option="y")["ok"]
-    assert notebook_engine.service.calls[-1][2:] == (task.id, "y")
+    assert "something else" in answers.ask(until, action="answer", option="y", question="q1")["error"]
+    assert answers.ask(until, action="answer", option="y", question=card.attention["id"])["ok"]
+    assert notebook_engine.service.calls[-1][2:] == (task.id, "y", "q2")
     until(lambda: card.attention == {})
 
 

@@ -56,13 +56,15 @@ async def test_an_option_is_answered(places: Path) -> None:
         url = f"{API}/tasks/me/one/answer"
         assert (await house.client.post(url, json={"option": "yes"})).status_code == 409
         options = [models.PermissionOption(id="yes", label="Yes")]
-        asked = models.Attention(kind="permission", text="May I?", options=options, since=task.created_at)
+        asked = models.Attention(kind="permission", text="May I?", options=options, since=task.created_at, id="q2")
         house.service._store(task.model_copy(update={"attention": asked}))
         assert (await house.client.post(url, json={"option": "perhaps"})).status_code == 400
+        late = await house.client.post(url, json={"option": "yes", "question": "q1"})
+        assert (late.status_code, "something else" in late.json()["message"]) == (409, True)
         assert (await house.client.post(url, json={})).json()["validations"][0]["field"] == "option"
-        answered = await house.client.post(url, json={"option": "yes"})
+        answered = await house.client.post(url, json={"option": "yes", "question": "q2"})
         assert (answered.status_code, answered.content) == (204, b"")
-        assert house.service.calls[-1] == ("answer", OWNER_ID, task.id, "yes")
+        assert house.service.calls[-1] == ("answer", OWNER_ID, task.id, "yes", "q2")
 
 
 async def test_a_project_is_looked_at(places: Path) -> None:

@@ -82,7 +82,7 @@ class Missing extends Error {}
 async function overServer(server, task, action, args) {
   const calls = {
     send: ["send", { input: args.text, key: args.key }],
-    answer: ["answer", { option: args.option }],
+    answer: ["answer", { option: args.option, ...(args.question ? { question: args.question } : {}) }],
     interrupt: ["interrupt", {}],
     pause: ["pause", {}],
     resume: ["resume", {}],
@@ -321,7 +321,7 @@ class Card {
     this.asked = json;
     this.attention.replaceChildren(
       h("div", { className: "jp-Tasks-text", textContent: attention.text }),
-      ...options.map((option) => h("button", { type: "button", textContent: option.label, className: option.kind?.startsWith("reject") ? "" : "jp-Tasks-primary", onclick: () => this.act("answer", { option: option.id || option.label }) })),
+      ...options.map((option) => h("button", { type: "button", textContent: option.label, className: option.kind?.startsWith("reject") ? "" : "jp-Tasks-primary", onclick: () => this.act("answer", { option: option.id || option.label, question: attention.id }) })),
     );
   }
 

@@ -81,7 +81,7 @@ class AnswerHandler(ApiHandler):
 
     async def post(self, user: str, task: str) -> None:
         request = self.parse(models.AnswerRequest)
-        await self.tasks.answer(self.owner(user), task, request.option)
+        await self.tasks.answer(self.owner(user), task, request.option, request.question)
         await self.empty()
 
 
