@@ -1,8 +1,8 @@
 """``Conversation`` over an agent's terminal.
 
-Owns the order of things: when the screen is looked at, the agent's readiness, when it takes input. The bytes are fed by
-whoever holds the link; ``transcript`` makes the messages, ``delivery`` types, ``board`` tells the state (which
-``signals`` weighs), ``formats`` knows each agent.
+Owns the order of things: looking at the screen, the agent's readiness, when it takes input. The bytes are fed by
+whoever holds the link; ``pace`` says when to look, ``transcript`` makes the messages, ``delivery`` types, ``board``
+tells the state (which ``signals`` weighs), ``formats`` knows each agent.
 
 How a reply is found: the screen as it was before a message was typed is the anchor; the reply is what the screen shows
 after it (``diff``), without the user's echo and the input box. It is looked at only when bytes arrived, and once more
@@ -32,20 +32,17 @@ from jupyter_tasks.agentapi.diff import trim_end
 from jupyter_tasks.agentapi.emulator import Emulator
 from jupyter_tasks.agentapi.formats.base import Format
 from jupyter_tasks.agentapi.messages import Attention, Message
+from jupyter_tasks.agentapi.pace import READY_TIMEOUT, STABILITY, Pace
 from jupyter_tasks.agentapi.pulse import Pulse
 from jupyter_tasks.agentapi.signals import Evidence, State
 from jupyter_tasks.agentapi.transcript import Anchor, Transcript, last_words
 from jupyter_tasks.clock import Clock
 from jupyter_tasks.errors import AgentError, TasksError
 
-__all__ = ["AGENT_ENDED", "READY_TIMEOUT", "STABILITY", "TerminalConversation"]
+__all__ = ["AGENT_ENDED", "TerminalConversation"]
 
 AGENT_ENDED = "agent_ended"
 """Code of the error for what an agent that has ended did not take: another run of it may."""
-READY_TIMEOUT = 30.0
-STABILITY = 2.0
-_SNAPSHOT_AFTER = 0.025
-_SNAPSHOT_EVERY = 0.05
 _MAX_REPLIES = 64
 
 
@@ -90,7 +87,7 @@ class TerminalConversation:
         self._signals = self._board.signals
         self._delivery = Delivery(self, write, self._pulse, clock, format.settle, format.lead)
         self._answering = Answering(lambda: self.attention, emulator.rows, write, self._pulse, clock)
-        self._stability = stability
+        self._pace = Pace(clock, still=format.still, ready_timeout=ready_timeout, stability=stability)
         self.changes = 0
         self._offset = offset
         self._live_from, self._anchor_at, self._ready, frozen = restored(checkpoint, offset)
@@ -101,11 +98,6 @@ class TerminalConversation:
         self._lines: list[str] = []
         self._cursor = emulator.cursor
         self._typing = self._closed = self._crashed = self._forced = False
-        self._dirty_since: float | None = None
-        started = clock.monotonic()
-        self._fed_at = self._changed_at = started
-        self._snapshot_at = float("-inf")
-        self._ready_by = started + ready_timeout
         self._replies: deque[tuple[bytes, str]] = deque()
         if initial_prompt and initial_prompt.strip() and not prompt_sent:
             self._delivery.add(initial_prompt, "prompt", "prompt")
@@ -176,9 +168,7 @@ class TerminalConversation:
         if replies and self._offset > self._live_from and len(self._replies) < _MAX_REPLIES:
             self._replies.append((replies, f"reply/{self._offset}"))
             self._pulse.beat()
-        self._fed_at = self._clock.monotonic()
-        if self._dirty_since is None:
-            self._dirty_since = self._fed_at
+        if self._pace.fed():
             self._pulse.beat()
         self._decide()
 
@@ -207,7 +197,7 @@ class TerminalConversation:
     def caught_up(self) -> None:
         """All that is recorded was fed. Where the checkpoint promised more (a recording was lost), go on from here."""
         self._live_from = min(self._live_from, self._offset)
-        self._dirty_since = self._clock.monotonic()
+        self._pace.ask()
         self._pulse.beat()
 
     def resize(self, cols: int, rows: int) -> None:
@@ -273,41 +263,27 @@ class TerminalConversation:
         """When something is to be decided though nothing happens; None: never."""
         if self._closed or not self._live:
             return None
-        moments = [self._signals.next_change(), self._board.next_change()]
-        if self._dirty_since is not None:
-            moments.append(max(self._dirty_since + _SNAPSHOT_AFTER, self._snapshot_at + _SNAPSHOT_EVERY))
-        elif self._clock.monotonic() < self._changed_at + self._stability:
-            moments.append(self._changed_at + self._stability)
-        if not self._ready:
-            moments.append(self._ready_by)
-            still_at = self._changed_at + (self._format.still or 0.0)
-            if self._clock.monotonic() < still_at:
-                moments.append(still_at)
+        moments = [self._signals.next_change(), self._board.next_change(), *self._pace.moments(ready=self._ready)]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _tick(self) -> None:
         if self._closed or not self._live:
             return
-        now = self._clock.monotonic()
-        due = self._dirty_since is not None and now >= max(
-            self._dirty_since + _SNAPSHOT_AFTER, self._snapshot_at + _SNAPSHOT_EVERY
-        )
-        if due:
+        if self._pace.look_due():
             self._snapshot()
-        if not self._ready and now >= self._ready_by:
+        if not self._ready and self._pace.overdue():
             self._forced = True
             self._listeners.on_error("The agent's screen is not one we know: it is driven all the same.")
             self._become_ready()
-        if not self._ready and self._lies_still(now):
+        if not self._ready and self._lies_still():
             self._become_ready()
-        if self._dirty_since is None and now >= self._changed_at + self._stability:
+        if self._pace.stable():
             self._signals.observe("stability", "idle")
         self._decide()
 
     def _snapshot(self) -> None:
         """Look at the screen: is it another one, does it show readiness, what does it add to the message?"""
-        self._snapshot_at = self._clock.monotonic()
-        self._dirty_since = None
+        self._pace.looked()
         lines, cursor = self._emulator.lines(), self._emulator.cursor
         if lines != self._lines or cursor != self._cursor:
             self._cursor = cursor
@@ -316,7 +292,7 @@ class TerminalConversation:
         if lines == self._lines and not self._crashed:
             return
         self._lines = lines
-        self._changed_at = self._fed_at
+        self._pace.changed()
         self._signals.observe("stability", "working")
         rows = self._emulator.rows()
         self._board.look_at_rows(rows)
@@ -329,12 +305,9 @@ class TerminalConversation:
         if message is not None:
             self._listeners.on_message(message)
 
-    def _lies_still(self, now: float) -> bool:
+    def _lies_still(self) -> bool:
         """Whether a program that draws no input box seems to wait for one."""
-        still = self._format.still
-        if still is None or self._dirty_since is not None or now < self._changed_at + still:
-            return False
-        return any(row.strip() for row in self._emulator.rows())
+        return self._pace.lies_still() and any(row.strip() for row in self._emulator.rows())
 
     def _become_ready(self) -> None:
         self._ready = True
@@ -347,9 +320,9 @@ class TerminalConversation:
             return
         board = self._board
         evidence = board.weigh(self._ready)
-        if self._ready and board.says_last_words(evidence, self._fed_at):
+        if self._ready and board.says_last_words(evidence, self._pace.fed_at):
             return
-        if board.is_news(evidence) and evidence.state != "working" and self._dirty_since is not None:
+        if board.is_news(evidence) and evidence.state != "working" and self._pace.dirty:
             self._snapshot()
             evidence = board.weigh(self._ready)
         if not self._ready and evidence.source == "osc7501" and board.signals.decide().at_rest:
@@ -387,7 +360,7 @@ class TerminalConversation:
         """Enter comes next."""
         self._snapshot()
         self._signals.turn()
-        self._changed_at = self._clock.monotonic()
+        self._pace.stir()
         self._decide()
 
     def commit(self, text: str, origin: Origin) -> None:
