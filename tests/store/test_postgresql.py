@@ -37,6 +37,7 @@ from jupyter_tasks.store.llm_rows import (
     LlmTotals,
     add_llm_call,
     llm_calls_of,
+    refusal_of,
     totals_between,
     totals_of,
     totals_of_all,
@@ -238,6 +239,38 @@ async def test_calls_of_llms_and_their_sums(database: Database, make_task: Calla
     assert list(await database.read(llm_calls_of, one.id)) == calls[::-1]
     [kept] = await database.read(llm_calls_of, two.id)
     assert (kept.model, kept.problem) == ("x" + "y" * 199, "pq")
+
+
+async def test_a_refused_key_is_told_until_a_call_goes_well(
+    database: Database, make_task: Callable[..., TaskRow]
+) -> None:
+    task = make_task(1)
+
+    def work(connection: Connection) -> list[str | None]:
+        insert_task(connection, task)
+        told = [refusal_of(connection, "b")]
+        for number, (status, problem) in enumerate([(401, "invalid x-api-key"), (200, None), (403, "no credit\0")]):
+            call = LlmCall(
+                id=f"c{number}",
+                task_id=task.id,
+                build_id="b",
+                time=NOON + timedelta(seconds=number),
+                provider="anthropic",
+                model="m",
+                status=status,
+                input=1,
+                output=1,
+                cache_read=0,
+                cache_write=0,
+                cost=None,
+                milliseconds=5,
+                problem=problem,
+            )
+            add_llm_call(connection, call)
+            told.append(refusal_of(connection, "b"))
+        return [*told, refusal_of(connection, "another")]
+
+    assert await database.write(work) == [None, "invalid x-api-key", None, "no credit", None]
 
 
 async def test_applies(database: Database, make_task: Callable[..., TaskRow]) -> None:
