@@ -71,7 +71,9 @@ def test_a_failing_disk_leaves_the_ring_and_is_told(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=400), max_size=30), st.integers(0, 5000))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 def test_what_a_tape_gives_is_always_what_was_written(tmp_path: Path, pieces: list[bytes], offset: int) -> None:
     tape = Tape(str(tmp_path / str(time.monotonic_ns())), ring=50, limit=1000)
     for piece in pieces:
@@ -145,7 +147,9 @@ def _ask(agent: AgentProcess, line: bytes) -> dict[str, object]:
     # paths only below a folder of this test's, programs only ones that do nothing
     st.dictionaries(st.sampled_from([name for name in NAMES if name not in ("path", "argv")]), JSON, max_size=6),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+)
 def test_no_request_ends_the_agent(agent: AgentProcess, operation: str, fields: dict[str, object]) -> None:
     _wait(agent)
     body = {"argv": ["true"], **fields, "v": 1, "token": TOKEN, "op": operation, "path": "fuzz"}

@@ -140,7 +140,9 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(_glob, min_size=1, max_size=4))
 def test_globs_mean_what_git_means(there: Path, globs: list[str]) -> None:
     (there / ".git" / "info" / "exclude").write_text("".join(glob + "\n" for glob in globs))

@@ -434,7 +434,9 @@ def _write(top: Path, files: dict[bytes, bytes]) -> dict[bytes, bytes]:
 
 
 @given(trees, trees)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_any_two_trees(
     tmp_path_factory: pytest.TempPathFactory, old: dict[bytes, bytes], new: dict[bytes, bytes]
 ) -> None:

@@ -63,7 +63,9 @@ def test_first_reason_stays_until_the_next_run(folder: WorkspaceFolder) -> None:
     assert folder.read_exit() is None
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(content=st.binary(max_size=60) | JSON.map(lambda value: __import__("json").dumps(value).encode()))
 def test_anything_else_is_no_record(folder: WorkspaceFolder, content: bytes) -> None:
     (folder.root / "run.json").write_bytes(content)
