@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.home import cpu_seconds, resident, spent
 from bench.metrics import Metric, report
@@ -129,8 +129,8 @@ def _others() -> dict[str, bool]:
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
 
-    known = ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
-    return dict.fromkeys(known, False)
+    manager: Any = ExtensionConfigManager(read_config_path=jupyter_config_path())
+    return dict.fromkeys(manager.get_jpserver_extensions(), False)
 
 
 def _wait_for_answer(port: int) -> None:
