@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
 from jupyter_tasks import models
 from jupyter_tasks.agentapi.http11 import serve_connection
-from jupyter_tasks.errors import Conflict, LinkError, NotFound, TasksError
+from jupyter_tasks.errors import Conflict, LinkError, TasksError
 from jupyter_tasks.metering.gateway import PARKED, Grant
 from jupyter_tasks.metering.gateway import SERVICE as GATEWAY
 from jupyter_tasks.store.build_rows import fail_started, set_runtime, set_stage
@@ -28,11 +27,11 @@ from jupyter_tasks.store.talk_rows import AppStatusRow, add_app_status
 from jupyter_tasks.tasks.applying import know_unapplied
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
+from jupyter_tasks.tasks.live_apps import AppTarget, app_target
 from jupyter_tasks.tasks.requests import workspace_lost
 from jupyter_tasks.tasks.taking_up import TURN, TakingUp
 from jupyter_tasks.tasks.talk import Talk
 from jupyter_tasks.tasks.workspace_api import Report, WorkspaceApi
-from jupyter_tasks.templates.plan import App
 from jupyter_tasks.workspaces.builds import main_agent, project_dir
 from jupyter_tasks.workspaces.connection import Link
 from jupyter_tasks.workspaces.link_events import (
@@ -45,21 +44,11 @@ from jupyter_tasks.workspaces.link_events import (
 )
 from jupyter_tasks.workspaces.provisioner import Exit, RunningWorkspace
 
-__all__ = ["AppTarget", "LiveWorkspace", "Terminal"]
+__all__ = ["LiveWorkspace", "Terminal"]
 
 _log = logging.getLogger(__name__)
 
 RETRY = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
-
-
-@dataclass(frozen=True, slots=True)
-class AppTarget:
-    """Where an app answers inside: its port there, and the path that it is opened at."""
-
-    slug: str
-    port: int
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +139,7 @@ class LiveWorkspace:
 
     def app(self, slug: str | None) -> AppTarget:
         """The app of that slug, else the preview, else the first that can be shown. Raises: NotFound."""
-        task = self._bundle.plan.task
-        apps = [app for agent in self._bundle.plan.agents for app in agent.apps if _local_port(app)]
-        shown = [app for app in apps if not app.hidden and (task is None or app.id != task.app_id)]
-        wanted = slug or "preview"
-        found = next((app for app in apps if app.slug == wanted), None)
-        if found is None and slug is None:
-            found = next(iter(sorted(shown, key=lambda app: app.order)), None)
-        if found is None:
-            known = ", ".join(app.slug for app in apps) or "none"
-            raise NotFound(f'The task has no app "{wanted}" to show.', hint=f"Its apps: {known}.")
-        port = _local_port(found)
-        ports = self._running.ports if self._running is not None else {}
-        parts = urlsplit(found.url)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return AppTarget(found.slug, ports.get(port, port), path)
+        return app_target(self._bundle.plan, self._running.ports if self._running is not None else {}, slug)
 
     async def dial(self, app: AppTarget) -> ByteStream:
         """A connection to an app. Raises: AppUnreachable."""
@@ -381,17 +356,6 @@ def _failure(text: str, build_id: str, change: Change) -> AppStatusRow:
         since=change.now,
         created_at=change.now,
     )
-
-
-def _local_port(app: App) -> int:
-    """The loopback port of an app's URL; 0 where it has none."""
-    try:
-        parts = urlsplit(app.url)
-        if app.external or parts.scheme != "http" or parts.hostname not in LOOPBACK:
-            return 0
-        return parts.port or 80
-    except ValueError:
-        return 0
 
 
 def _not_yet(bundle: TaskBundle) -> Conflict:

@@ -217,6 +217,11 @@ def _ended(change: Change, build_id: str, lock: str) -> None:
     finish_build(change.connection, build_id, lock, "succeeded", change.now)
 
 
+def _rests(bundle: TaskBundle) -> bool:
+    """Whether its agent rests: it asks for nothing, so that it is taken up behind those that work."""
+    return bundle.said is not None and bundle.said.state != "working"
+
+
 class Sessions:
     """The sessions of all tasks, in one task group of the engine's."""
 
@@ -239,7 +244,7 @@ class Sessions:
         """These tasks have work, says the store: a new engine begins with them, a few workspaces at a time."""
         running = [bundle for bundle in found if not bundle.build.unfinished]
         turns = TakingUp(len(running), self._house.clock)
-        for bundle in found:
+        for bundle in sorted(found, key=_rests):
             session = TaskSession(bundle.task.id, self._house, self._allow_unisolated)
             self._begin(session, bundle, None if bundle.build.unfinished else turns)
 

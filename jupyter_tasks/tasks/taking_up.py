@@ -20,7 +20,7 @@ __all__ = ["TakingUp"]
 AT_ONCE = 8
 TURN = 1.0  # seconds that a workspace whose agent is silent may keep others waiting
 LAST = 5.0  # seconds after which the rest begins, whoever has not attached
-PAUSE = 0.02  # seconds between two workspaces' rests: about twice what one keeps the loop busy
+PAUSE = 0.04  # seconds between two workspaces' rests, of which one keeps the loop busy for less than half
 
 
 class TakingUp:
