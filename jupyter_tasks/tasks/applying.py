@@ -11,7 +11,7 @@ from pathlib import Path
 from jupyter_tasks.store.build_rows import latest_build, set_runtime
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.tasks.apply import Apply
-from jupyter_tasks.tasks.belongings import Belongings
+from jupyter_tasks.tasks.belongings import project_root
 from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
 
@@ -20,13 +20,11 @@ __all__ = ["apply_of", "know_unapplied"]
 
 def apply_of(house: House, bundle: TaskBundle, tree: Path) -> Apply:
     """Applies of this task. ``tree``: the workspace's project directory on this machine."""
-    kept = bundle.task.project
-    wanted = None if kept is None else Belongings.from_json(kept, clock=house.clock).survey.wanted
     return Apply(
         task_id=bundle.task.id,
         review=house.review_of(bundle.task.workspace_id),
         tree=tree,
-        target=None if wanted is None else wanted.root,
+        target=project_root(bundle.task.project),
         journal_dir=house.applies,
         clock=house.clock,
         journal=house.journal,

@@ -16,11 +16,12 @@ from jupyter_tasks.errors import InvalidInput
 from jupyter_tasks.models import ProjectInfo, ProjectRequest
 from jupyter_tasks.store.task_rows import TaskRow
 from jupyter_tasks.tasks.carry import survey_carry
-from jupyter_tasks.tasks.project import Survey, survey
+from jupyter_tasks.tasks.project import Chosen, Survey, survey
+from jupyter_tasks.tasks.project_json import root_from_json
 from jupyter_tasks.templates.plan import Mount, WorkspacePlan
 from jupyter_tasks.workspaces.provisioner import WorkspaceRef
 
-__all__ = ["Belongings", "brings_files", "look", "refuse_project", "told", "workspace_ref"]
+__all__ = ["Belongings", "brings_files", "look", "project_root", "refuse_project", "told", "workspace_ref"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +61,23 @@ class Belongings:
         return cls(survey=Survey.from_json(kept["survey"], clock=clock), carry=kept["carry"], home=Path(kept["home"]))
 
 
-def look(ask: ProjectRequest, *, clock: Clock, home: Path) -> Belongings:
-    """Decide what goes in; makes nothing. Blocks. Raises: as ``project.survey``; InvalidInput for an unknown name in
-    ``carry``."""
+def look(ask: ProjectRequest, *, clock: Clock, home: Path, chosen: Chosen | None = None) -> Belongings:
+    """Decide what goes in; makes nothing. Blocks. ``chosen``: what ``project.choose`` said of it, if it was asked.
+
+    Raises: as ``project.survey``; InvalidInput for an unknown name in ``carry``.
+    """
     survey_carry(home, ask.carry)
-    return Belongings(survey=survey(ask, clock=clock, home=home), carry=ask.carry, home=home)
+    return Belongings(survey=survey(ask, clock=clock, home=home, chosen=chosen), carry=ask.carry, home=home)
 
 
 def told(kept: Mapping[str, Any] | None) -> ProjectInfo | None:
     """What the store says went in."""
     return None if kept is None else ProjectInfo.model_validate(kept["info"])
+
+
+def project_root(kept: Mapping[str, Any] | None) -> Path | None:
+    """Where the user's project lies, as the store has it; None where none went in."""
+    return None if kept is None else root_from_json(kept["survey"])
 
 
 def brings_files(plan: WorkspacePlan) -> bool:

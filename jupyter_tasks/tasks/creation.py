@@ -6,6 +6,7 @@ touches infrastructure but ``Provisioner.check``, which only looks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ import anyio
 import anyio.to_thread
 
 from jupyter_tasks import models
-from jupyter_tasks.errors import InvalidInput, NotFound
+from jupyter_tasks.errors import InvalidInput, NotFound, TasksError
 from jupyter_tasks.store.journal import Change
 from jupyter_tasks.store.task_rows import Asker, TaskRow, by_idempotency_key, insert_task
 from jupyter_tasks.tasks import naming
@@ -25,7 +26,9 @@ from jupyter_tasks.tasks.bundle import TaskBundle
 from jupyter_tasks.tasks.house import House
 from jupyter_tasks.tasks.machine import machine_variables
 from jupyter_tasks.tasks.owner import Owner
+from jupyter_tasks.tasks.project import Chosen, choose
 from jupyter_tasks.tasks.requests import Admit, new_start
+from jupyter_tasks.tasks.review_git import shown
 from jupyter_tasks.templates.library import Library, Template
 from jupyter_tasks.templates.plan import PlanInputs, WorkspacePlan
 from jupyter_tasks.templates.planning import plan
@@ -63,14 +66,13 @@ class Creation:
         name, display_name = await self._names(request, prompt)
         row = self._row(request, template, name, display_name, prompt)
         build_id = str(uuid4())
-        planned = await self.plan_start(row, template, build_id)
+        chosen = await self._chosen(request)  # the template may want to know where in it the agent is to work
+        planned = await self.plan_start(row, template, build_id, chosen=chosen)
         if brings_files(planned):
             refuse_project(template.name, request)
         else:
-            found = await self.belongings(request)
+            found = await self.belongings(request, chosen)
             row = replace(row, project=await anyio.to_thread.run_sync(found.to_json, limiter=self.surveying))
-            if found.survey.subdirectory:  # the template may want to know
-                planned = await self.plan_start(row, template, build_id)
         await self.check(row, planned, build_id=build_id)
 
         def transaction(change: Change) -> str:
@@ -80,22 +82,39 @@ class Creation:
 
         return await self.house.change(row.id, transaction)
 
-    async def belongings(self, ask: models.ProjectRequest) -> Belongings:
+    async def belongings(self, ask: models.ProjectRequest, chosen: Chosen | None = None) -> Belongings:
         """What of the user's goes in. Raises: InvalidInput, ProgramMissing, WorkspaceFailed."""
-        decide = partial(look, ask, clock=self.house.clock, home=Path.home())
+        decide = partial(look, ask, clock=self.house.clock, home=Path.home(), chosen=chosen)
         return await anyio.to_thread.run_sync(decide, limiter=self.surveying)
 
+    async def _chosen(self, ask: models.ProjectRequest) -> Chosen | None:
+        """The project; None where it cannot be one, which ``belongings`` tells the user, if any is wanted."""
+        try:
+            return await anyio.to_thread.run_sync(partial(choose, ask, home=Path.home()), limiter=self.surveying)
+        except TasksError:
+            return None
+
     async def plan_start(
-        self, row: TaskRow, template: Template, build_id: str, before: WorkspacePlan | None = None
+        self,
+        row: TaskRow,
+        template: Template,
+        build_id: str,
+        before: WorkspacePlan | None = None,
+        *,
+        chosen: Chosen | None = None,
     ) -> WorkspacePlan:
-        """The plan of this start build of this task. What was chosen ``before`` stays chosen."""
+        """The plan of this start build of this task. What was chosen ``before`` stays chosen.
+
+        ``chosen``: the project, of a task whose row does not have it yet.
+        """
         path, directory = row.asker.path or "", told(row.project)
+        subdirectory = shown(os.fsencode(chosen.subdirectory)) if chosen is not None else ""
         variables = await anyio.to_thread.run_sync(
             partial(
                 machine_variables,
                 template,
                 path,
-                directory.subdirectory if directory is not None else "",
+                directory.subdirectory if directory is not None else subdirectory,
                 wanted=row.parameters.get("agent"),
             ),
             limiter=self.planning,

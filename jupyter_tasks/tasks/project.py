@@ -29,7 +29,7 @@ from jupyter_tasks.tasks.review_git import shown
 from jupyter_tasks.templates.plan import Mount
 from jupyter_tasks.workspaces.sandbox_command import inner_ids
 
-__all__ = ["MOST_LEFT_OUT", "Survey", "survey"]
+__all__ = ["MOST_LEFT_OUT", "Chosen", "Survey", "choose", "survey"]
 
 MOST_LEFT_OUT = 100
 COPY_SECONDS = 600.0
@@ -140,13 +140,30 @@ class Survey:
         return made
 
 
-def survey(ask: ProjectRequest, *, clock: Clock, home: Path) -> Survey:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which directory is the project, and where in it the agent is to work. ``root`` is None where there is none."""
+
+    root: Path | None
+    start: Path | None = None
+    repository: Repository | None = None
+    note: str = ""
+
+    @property
+    def subdirectory(self) -> str:
+        """Where the agent works, below ``root``; "" for the root itself."""
+        below = "" if self.root is None or self.start is None else os.fspath(self.start.relative_to(self.root))
+        return "" if below == "." else below
+
+
+def survey(ask: ProjectRequest, *, clock: Clock, home: Path, chosen: Chosen | None = None) -> Survey:
     """Decide what of the user's files goes into a workspace, and count it. Blocks; makes nothing.
 
     Args:
         ask: what they asked for.
         clock: bounds the counting.
         home: the user's home, which never goes in.
+        chosen: what ``choose`` said of it, where it was asked before.
 
     Raises: InvalidInput (also where the project is too large), ProgramMissing, WorkspaceFailed.
     """
@@ -162,30 +179,27 @@ def survey(ask: ProjectRequest, *, clock: Clock, home: Path) -> Survey:
         told=ProjectInfo(mounts=[shown(os.fsencode(mount.target)) for mount in shown_mounts]),
         clock=clock,
     )
-    chosen = _choose(ask, places, home)
-    if isinstance(chosen, str):
-        notes = [chosen] if chosen else []
+    if chosen is None:
+        chosen = choose(ask, home=home)
+    if chosen.root is None:
+        notes = [chosen.note] if chosen.note else []
         return replace(nothing, told=nothing.told.model_copy(update={"notes": notes}))
-    return _look(nothing, chosen, ask, places)
+    return _look(nothing, chosen, chosen.root, ask, places)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    root: Path
-    start: Path
-    repository: Repository | None
-    note: str
+def choose(ask: ProjectRequest, *, home: Path) -> Chosen:
+    """Which directory is the project; without one, ``note`` says why ("": none was wanted). Blocks; counts nothing.
 
-
-def _choose(ask: ProjectRequest, places: Places, home: Path) -> _Chosen | str:
-    """The project, or why there is none (an empty text: none was wanted)."""
+    Raises: InvalidInput where the project that was named cannot be one, ProgramMissing, WorkspaceFailed.
+    """
+    places = Places.of(home)
     if ask.project == NOTHING or (ask.project is None and not ask.directory):
-        return ""
+        return Chosen(None)
     explicit = ask.project is not None
     base = absolute(ask.directory, home, None) if ask.directory else None
     named = absolute(ask.project, home, base) if ask.project is not None else base
     if named is None:
-        return ""
+        return Chosen(None)
     try:
         directory = named.resolve(strict=True)
         if not directory.is_dir():
@@ -195,30 +209,30 @@ def _choose(ask: ProjectRequest, places: Places, home: Path) -> _Chosen | str:
             raise InvalidInput(
                 f"The project {named} is not a directory.", hint="Name an existing directory, or `--project none`."
             ) from None
-        return f"No files came along: {named} is not a directory."
+        return Chosen(None, note=f"No files came along: {named} is not a directory.")
     why = places.refusal(directory)
     if why is not None:
         if explicit:
             raise InvalidInput(
                 f"{named} cannot be the project: it {why}.", hint="Name a directory below it (`--project DIR`)."
             )
-        return f"No files came along: {directory} {why}. `--project DIR` names a project."
+        return Chosen(None, note=f"No files came along: {directory} {why}. `--project DIR` names a project.")
     repository, note = find_repository(directory)
     if repository is not None:
         why = places.refusal(repository.top)
         if why is None:
-            return _Chosen(repository.top, directory, repository, note)
+            return Chosen(repository.top, directory, repository, note)
         note = f"The git repository {repository.top} is not the project, because it {why}; {directory} alone is."
-    return _Chosen(directory, directory, None, note)
+    return Chosen(directory, directory, None, note)
 
 
-def _look(nothing: Survey, chosen: _Chosen, ask: ProjectRequest, places: Places) -> Survey:
+def _look(nothing: Survey, chosen: Chosen, root: Path, ask: ProjectRequest, places: Places) -> Survey:
     wanted = Wanted(
-        root=chosen.root,
+        root=root,
         repository=chosen.repository,
         files=tuple(ask.files),
-        mounts=tuple(mount for mount in nothing.shown if not chosen.root.is_relative_to(mount.source)),
-        hidden=tuple(places.hidden_below(chosen.root)),
+        mounts=tuple(mount for mount in nothing.shown if not root.is_relative_to(mount.source)),
+        hidden=tuple(places.hidden_below(root)),
         large=ask.large,
     )
     listing = list_project(wanted, nothing.clock)
@@ -227,14 +241,12 @@ def _look(nothing: Survey, chosen: _Chosen, ask: ProjectRequest, places: Places)
     update: dict[str, Any] = {"kind": "directory"}
     if chosen.repository is not None:
         objects, hidden = _objects(chosen.repository, places)
-        head = head_of(Git(chosen.root))
+        head = head_of(Git(root))
         notes += hidden + notes_on(chosen.repository, head, listing, wanted)
         update = {"kind": "git", "head": head.commit, "branch": head.branch and shown(os.fsencode(head.branch))}
-    subdirectory = os.fspath(chosen.start.relative_to(chosen.root))
-    subdirectory = "" if subdirectory == "." else subdirectory
     update |= {
-        "root": shown(os.fsencode(chosen.root)),
-        "subdirectory": shown(os.fsencode(subdirectory)),
+        "root": shown(os.fsencode(root)),
+        "subdirectory": shown(os.fsencode(chosen.subdirectory)),
         "files": listing.files,
         "bytes": listing.bytes,
         "left_out": [LeftOut(path=shown(path), reason=why) for path, why in listing.left_out[:MOST_LEFT_OUT]],
@@ -244,7 +256,7 @@ def _look(nothing: Survey, chosen: _Chosen, ask: ProjectRequest, places: Places)
     return replace(
         nothing,
         wanted=wanted,
-        subdirectory=subdirectory,
+        subdirectory=chosen.subdirectory,
         objects=tuple(objects),
         told=nothing.told.model_copy(update=update),
     )

@@ -18,7 +18,7 @@ from jupyter_tasks.templates.plan import Mount
 if TYPE_CHECKING:
     from jupyter_tasks.tasks.project import Survey
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["from_json", "root_from_json", "to_json"]
 
 _VERSION = 1
 
@@ -72,6 +72,11 @@ def from_json(kept: Mapping[str, Any]) -> dict[str, Any]:
         "home": Path(_path(kept["home"])),
         "told": ProjectInfo.model_validate(kept["info"]),
     }
+
+
+def root_from_json(kept: Mapping[str, Any]) -> Path | None:
+    """The project alone, where there is one. Raises: ValueError, KeyError, TypeError."""
+    return None if kept["wanted"] is None else Path(_path(kept["wanted"]["root"]))
 
 
 def _unwrap(kept: Mapping[str, Any]) -> Wanted:
