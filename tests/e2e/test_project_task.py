@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_tasks.metering.task_tokens import TaskTokens
+from jupyter_tasks.tasks.machine import agents_here
 from jupyter_tasks.testing.home import Home
 
 pytestmark = pytest.mark.slow
@@ -76,3 +78,52 @@ def test_a_prompt_of_600_kilobytes(home: Home) -> None:
     ).stdout.strip()
     assert home.json("status", task)["initial_prompt"].strip() == prompt.strip()
     assert "I can" in home.cli("logs", task).stdout
+
+
+TRY_TOKENS = """
+import http.client, os, sys, urllib.parse
+address = urllib.parse.urlsplit(os.environ["JUPYTER_TASKS_GATEWAY_URL"])
+for name, token in (("own", os.environ["JUPYTER_TASKS_TASK_TOKEN"]), ("foreign", sys.argv[1])):
+    line = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+    line.request("POST", "/anthropic/v1/messages", "{}", {"x-api-key": token, "content-type": "application/json"})
+    answer = line.getresponse()
+    print(name, answer.status, answer.read().decode(), flush=True)
+"""
+
+
+def test_the_token_of_another_task_is_refused(home: Home) -> None:
+    without_agents(home)
+    part = str(project_of(home) / "part")
+    first = home.cli("create", "-q", "--wait", "-t", "project", "--project", part, "say hello").stdout.strip()
+    with home.client() as client:
+        [build] = client.builds(first)
+    token = TaskTokens(home.state / "task-tokens.secret").token(build.id)
+    (home.root / "home" / "work" / "part" / "try_tokens.py").write_text(TRY_TOKENS)
+    setup = f"pwd; python3 try_tokens.py {token}"
+    second = home.cli(
+        *("create", "-q", "--wait", "-t", "project", "--project", part),
+        *("--parameter", f"setup_script={setup}", "say hello"),
+    ).stdout.strip()
+    said = home.cli("logs", "--kind", "script", second).stdout
+    assert "/home/coder/project/part" in said
+    [own] = [line for line in said.splitlines() if "own 4" in line]
+    [foreign] = [line for line in said.splitlines() if "foreign 4" in line]
+    assert "not the token of this task" not in own
+    assert "foreign 401" in foreign
+    assert "not the token of this task" in foreign
+
+
+def test_a_task_keeps_its_agent_when_another_becomes_the_default(home: Home) -> None:
+    without_agents(home)
+    task = home.cli(
+        *("create", "-q", "--wait", "-t", "project", "--project", str(project_of(home)), "say hello")
+    ).stdout.strip()
+    home.cli("pause", "-y", task)
+    codex = home.root / "programs" / "codex"
+    codex.write_text("#!/bin/sh\nexit 7\n")
+    codex.chmod(0o755)
+    assert agents_here(home.env["PATH"]) == ["codex"]
+    home.cli("resume", "-y", task)
+    assert home.json("status", task)["status"] == "active"
+    home.cli("send", task, "document the project structure")
+    assert "STRUCTURE.md" in home.cli("diff", "--name-only", task).stdout
