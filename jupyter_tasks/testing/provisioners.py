@@ -147,7 +147,7 @@ async def nothing_to_do_is_fine(bench: ProvisionerBench) -> None:
     """find, wait, stop and delete of what never was; stop and delete twice."""
     ref, provisioner = bench.ref(), bench.make()
     assert await provisioner.find(ref.id) is None, "find() found what never was"
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         assert (await provisioner.wait(ref.id)).reason, "wait() gave no reason"
     await provisioner.stop(ref.id, _silent)
     await provisioner.delete(ref.id, _silent)
@@ -202,7 +202,7 @@ async def wait_tells_of_the_end(bench: ProvisionerBench) -> None:
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anyio.to_thread.run_sync, _kill_agent, run)
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 assert (await bench.make().wait(ref.id)).reason, "wait() gave no reason"
         assert await bench.make().find(ref.id) is None, "a workspace without its agent is still found"
     finally:
@@ -211,7 +211,7 @@ async def wait_tells_of_the_end(bench: ProvisionerBench) -> None:
 
 def _kill_agent(run: RunningWorkspace) -> None:
     try:  # $PPID of what the agent runs is the agent
-        _execute(run, ["sh", "-c", "sleep 300 & kill -9 $PPID"], 10)
+        _execute(run, ["sh", "-c", "sleep 300 & kill -9 $PPID"], 40)
     except (OSError, ValueError):
         return  # the connection ended with the agent
 
@@ -253,7 +253,7 @@ def _start_elsewhere(bench: ProvisionerBench, ref: WorkspaceRef, step: int) -> i
     assert plan is not None
     command = [sys.executable, "-m", "jupyter_tasks.testing.provisioner_starter", str(step), ref.id, ref.build_id]
     command += [str(bench.template), ref.path, *bench.starter]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode not in (0, -signal.SIGKILL):
         sys.stderr.write(done.stderr)
     return done.returncode

@@ -84,7 +84,7 @@ async def running(argv: list[str], cwd: Path, *, rows: int = 24, **options: Any)
         async with anyio.create_task_group() as group:
             group.start_soon(conversation.run)
             group.start_soon(program.read_into, conversation)
-            with anyio.fail_after(30):
+            with anyio.fail_after(50):
                 yield conversation, heard, program
             group.cancel_scope.cancel()
     finally:

@@ -241,7 +241,7 @@ async def running(
         async with anyio.create_task_group() as group:
             group.start_soon(conversation.run)
             group.start_soon(program.read_into, conversation)
-            with anyio.fail_after(60):
+            with anyio.fail_after(180):
                 yield conversation, told, program
             group.cancel_scope.cancel()
     finally:

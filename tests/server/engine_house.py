@@ -56,6 +56,6 @@ async def served(service: FakeService | None = None) -> AsyncIterator[House]:
 
 async def settle(condition: Callable[[], object]) -> None:
     """Wait until ``condition`` holds."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(45):
         while not condition():  # noqa: ASYNC110 (it is the far end's state)
             await anyio.sleep(0.01)

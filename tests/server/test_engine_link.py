@@ -73,7 +73,7 @@ async def test_who_asks_may_go_while_it_starts(places: Path) -> None:
 async def test_wanted_returns_when_somebody_asks(places: Path) -> None:
     link = EngineLink(never)
     async with served(), anyio.create_task_group() as group:
-        with anyio.fail_after(20):
+        with anyio.fail_after(45):
 
             async def later() -> None:
                 await anyio.sleep(0.05)

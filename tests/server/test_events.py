@@ -27,7 +27,7 @@ class Reader:
 
     async def frame(self) -> dict[str, str]:
         """The next frame; comments count as ``{"": text}``, the end as ``{}``."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(45):
             while b"\n\n" not in self._rest:
                 chunk = await anext(self._chunks, b"")
                 if not chunk:
@@ -43,7 +43,7 @@ async def reading(house: House, path: str, **headers: str) -> AsyncIterator[Read
     exchange = Exchange(await anyio.connect_unix(str(house.socket)))
     await exchange.send_head("GET", f"{API}/{path}", [("Host", "engine"), *headers.items()])
     await exchange.end_body()
-    head = await exchange.head(20)
+    head = await exchange.head(45)
     assert head.status == 200
     found = {name.lower(): value for name, value in head.headers}
     assert (found["content-type"], found["x-accel-buffering"]) == ("text/event-stream", "no")

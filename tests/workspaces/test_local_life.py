@@ -277,7 +277,7 @@ def test_caller_who_is_not_root(short: Path) -> None:
     inner = [str(FOUND.path), "--unshare-user", "--uid", "1000", "--gid", "1000", "--dev-bind", "/", "/", "--"]
     command = [*(inner if os.geteuid() == 0 else []), sys.executable, "-c", program, str(short)]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "JUPYTER_TASKS_STATE_DIR": str(short / "s")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
     assert done.returncode == 0, done.stderr
     uid = os.geteuid() or 1000
     assert done.stdout.split() == [str(uid), "bubblewrap", str(uid), str(uid), "True", "True"]
