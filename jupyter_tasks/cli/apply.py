@@ -44,7 +44,11 @@ def _complete_paths(ctx: click.Context, param: click.Parameter, incomplete: str)
 @click.command("apply")
 @task_argument
 @click.argument("paths", nargs=-1, metavar="[PATH]…", shell_complete=_complete_paths)
-@click.option("--branch", metavar="NAME", help="Make a commit on this new branch, and touch no file.")
+@click.option(
+    "--branch",
+    metavar="NAME",
+    help="Make a commit on this new branch, and touch no file. What git ignores stays out, unless a PATH names it.",
+)
 @click.option("-m", "--message", metavar="TEXT", help="With --branch: the commit's message. [default: the prompt]")
 @click.option("--target", metavar="DIR", type=click.Path(file_okay=False), help="Where the project is now.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done.")
