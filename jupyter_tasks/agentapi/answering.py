@@ -56,6 +56,7 @@ class Answering:
         write: writes to the terminal.
         pulse: beats when something changed.
         clock: time.
+        keys: what is typed for an option's id.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class Answering:
         write: Write,
         pulse: Pulse,
         clock: Clock,
+        keys: Callable[[str], bytes] = str.encode,
     ) -> None:
+        self._keys = keys
         self._asked, self._rows, self._write, self._pulse, self._clock = asked, rows, write, pulse, clock
         self._lock = anyio.Lock()
         self._answered: tuple[Attention, Option] | None = None
@@ -109,7 +112,7 @@ class Answering:
         self._answered = (asked, chosen)
         for tries in range(_TRIES):
             enter = tries and any(found[1] == chosen.id for found in map(_MARKED.match, self._rows()) if found)
-            data = b"\r" if enter else chosen.id.encode()
+            data = b"\r" if enter else self._keys(chosen.id)
             await put(self._write, data, f"{key}/{tries}", self._clock)
             if await self._gone(asked, _TAKEN_WITHIN):
                 return

@@ -86,7 +86,7 @@ class TerminalConversation:
         self._board = Board(format, emulator, clock, self._listeners)
         self._signals = self._board.signals
         self._delivery = Delivery(self, write, self._pulse, clock, format.settle, format.lead)
-        self._answering = Answering(lambda: self.attention, emulator.rows, write, self._pulse, clock)
+        self._answering = Answering(lambda: self.attention, emulator.rows, write, self._pulse, clock, format.answer)
         self._pace = Pace(clock, still=format.still, ready_timeout=ready_timeout, stability=stability)
         self.changes = 0
         self._offset = offset

@@ -163,6 +163,8 @@ class Desk:
         """The command of ``kind``, which asks for permission, or never does."""
         if kind == "codex":
             return self.codex(*flags, ask=ask)
+        if kind == "opencode":
+            return self.opencode(*flags, ask=ask)
         mode = "default" if ask else "bypassPermissions"
         return self.claude("--permission-mode", mode, "--allowedTools", "mcp__coder__coder_report_task", *flags)
 
@@ -220,6 +222,33 @@ env = {{ MCP_REPORT_LOG = "{self.reports}" }}
 """
         )
         return [str(self.clis.directory / "codex"), *flags]
+
+    def opencode(self, *flags: str, ask: bool = False, key: str = "a key") -> list[str]:
+        """OpenCode's command, configured."""
+        self.env |= {
+            "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            "OPENCODE_DISABLE_MODELS_FETCH": "1",
+            "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+        }
+        rule = "ask" if ask else "allow"
+        settings = {
+            "autoupdate": False,
+            "model": "anthropic/scripted",
+            "small_model": "anthropic/scripted",
+            "enabled_providers": ["anthropic"],
+            "provider": {
+                "anthropic": {
+                    "options": {"baseURL": f"{self.llm.url}/v1", "apiKey": key},
+                    "models": {"scripted": {}},
+                }
+            },
+            "permission": {"edit": rule, "bash": rule},
+            "mcp": {"coder": {"type": "local", "command": [sys.executable, str(MCP)], "enabled": True}},
+        }
+        directory = self.home / ".config" / "opencode"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "opencode.json").write_text(json.dumps(settings))
+        return [str(self.clis.command("opencode")), *flags]
 
 
 @asynccontextmanager

@@ -62,6 +62,7 @@ class Format:
     changes on its own and is no part of the talk (a banner). ``dialog`` finds the
     question that closes the screen. ``said`` matches a row that begins what the user said.
     ``lead`` gives what must be typed in front of a message, so that the agent takes it for one and no command.
+    ``answer`` gives the keys that choose the option of this id in the agent's dialog.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Format:
     dialog: Callable[[Sequence[str]], Dialog | None] = find_dialog
     said: re.Pattern[str] | None = None
     lead: Callable[[str], str] = no_lead
+    answer: Callable[[str], bytes] = str.encode
     noisy_start: bool = False
     """Whether what it shows before it takes input is no message."""
     last_words: float = 0.0
