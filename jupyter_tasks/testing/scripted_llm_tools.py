@@ -110,7 +110,10 @@ def _placed(tool: Tool, raw: str) -> Tool:
 
 
 def _mcp(tool: Tool, asked: Asked, raw: str) -> Call | None:
-    found = sorted((name for name in asked.tools if name == tool.name or name.endswith(f"__{tool.name}")), key=len)
+    found = sorted(
+        (name for name in asked.tools if name == tool.name or name.endswith((f"__{tool.name}", f"coder_{tool.name}"))),
+        key=len,
+    )
     if found:
         return Call(found[0], tool.args, namespace=asked.tools[found[0]].namespace)
     if responses.SEARCH in asked.tools:

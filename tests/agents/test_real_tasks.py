@@ -122,6 +122,27 @@ def test_a_day_of_work(home: Home, kind: str) -> None:
         assert {heard.status for heard in llm.turns} == {200}
 
 
+def test_opencode_asks_and_works(home: Home, clis: AgentClis) -> None:
+    if not (clis.directory / "opencode").exists():
+        pytest.skip("OpenCode is not among the CLIs.")
+    with ScriptedLlm(PLAYS, key=KEY) as llm, home.client() as client:
+        home.cli("keys", "add", "anthropic", "--base-url", llm.url, "--stdin", stdin=f"{KEY}\n")
+        chosen = ("agent=opencode", "model=anthropic/claude-sonnet-5", "permission_mode=default")
+        parameters = [word for each in chosen for word in ("--parameter", each)]
+        project = str(home.root / "site")
+        made = home.cli("create", "-q", "-t", "project", "--project", project, *parameters, PROMPT)
+        task = made.stdout.strip()
+        asked = until(lambda: client.get(task).attention, 60, home.log())
+        assert (asked.kind, [option.kind for option in asked.options]) == ("permission", ["allow_once"])
+        assert "hello.txt" in asked.text
+        assert [file.path for file in client.diff(task).files] == []
+        client.answer(task, asked.options[0].id)
+        current = resting(client, task, "Done: hello.txt is written.")
+        assert current.attention is None
+        assert said(client, task) == [("user", PROMPT), ("agent", "I write it.\n\nDone: hello.txt is written.")]
+        assert [file.path for file in client.diff(task).files] == ["hello.txt"]
+
+
 def test_a_wrong_key_is_told_in_the_vendors_words(home: Home) -> None:
     with ScriptedLlm(key=KEY) as llm, home.client() as client:
         task = create(home, "codex", llm, key="another")

@@ -17,8 +17,8 @@ _HEADER_ROWS = 3
 _ASKS = re.compile(r"^\s*┃\s*△ (Permission required)")
 _BUTTONS = re.compile(r"^\s*┃\s*Allow once\s+Allow always\s+Reject\b")
 _REACH = 60
-_NOT_SAID = re.compile(r"^\s*(?:[┃╹]|▣ |[←→✱⚙$%] |[▄█▀ ]+$)")
-"""Rows that are no words: what is framed, the model's line, tool calls, the logo."""
+_NOT_SAID = re.compile(r"^\s*(?:[┃╹]|▣ |[←→✱⚙$%~] |tab agents\b|~/.* \d+\.\d+\.\d+$|[▄█▀ ]+$)")
+"""Rows that are no words: what is framed, the model's line, tool calls, the logo, the last rows."""
 
 
 def opencode_box(lines: list[str]) -> list[str]:

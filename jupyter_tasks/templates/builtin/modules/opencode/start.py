@@ -61,6 +61,7 @@ def configuration(settings, environ):
         "mcp": {name: opencode_server(server) for name, server in settings["servers"].items()},
     }
     if settings["report"]:
+        config["permission"] = {**config["permission"], "coder_coder_report_task": "allow"}
         config["mcp"]["coder"] = {
             "type": "local",
             "command": ["coder", "exp", "mcp", "server"],
