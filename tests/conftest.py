@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 # how long an example takes says how busy the machine is: tests share theirs
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("shared"), max_examples=20)
 settings.load_profile("shared")
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
@@ -23,6 +24,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 _REQUIRED = {word for word in os.environ.get("JUPYTER_TASKS_TEST_REQUIRE", "").split(",") if word}
 _SLOW_LIMIT = 240  # seconds: a slow test waits for real processes several times, half a minute each on a busy machine
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The quick suite tries a fifth of the examples of each property test (tests/examples.py)."""
+    if config.option.markexpr == "not slow":
+        settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

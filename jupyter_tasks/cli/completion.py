@@ -113,6 +113,6 @@ def completion_command(shell: str) -> None:
     \b
     bash: add to ~/.bashrc:  eval "$(jupyter tasks completion bash)"
     zsh:  add to ~/.zshrc:   eval "$(jupyter tasks completion zsh)"
-    fish: jupyter tasks completion fish > ~/.config/fish/completions/jupyter-tasks.fish
+    fish: jupyter tasks completion fish > ~/.config/fish/conf.d/jupyter-tasks.fish
     """
     click.echo(_SCRIPTS[shell].strip())

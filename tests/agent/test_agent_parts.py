@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +73,8 @@ def test_a_failing_disk_leaves_the_ring_and_is_told(tmp_path: Path) -> None:
 
 @given(st.lists(st.binary(min_size=1, max_size=400), max_size=30), st.integers(0, 5000))
 @settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(60),
 )
 def test_what_a_tape_gives_is_always_what_was_written(tmp_path: Path, pieces: list[bytes], offset: int) -> None:
     tape = Tape(str(tmp_path / str(time.monotonic_ns())), ring=50, limit=1000)
@@ -148,7 +150,8 @@ def _ask(agent: AgentProcess, line: bytes) -> dict[str, object]:
     st.dictionaries(st.sampled_from([name for name in NAMES if name not in ("path", "argv")]), JSON, max_size=6),
 )
 @settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(150),
 )
 def test_no_request_ends_the_agent(agent: AgentProcess, operation: str, fields: dict[str, object]) -> None:
     _wait(agent)

@@ -7,6 +7,7 @@ import random
 import time
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -339,7 +340,7 @@ DRAWN = [
 _drawn = st.lists(st.sampled_from(DRAWN) | st.text(max_size=12), max_size=25).map("\n".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(_drawn, st.sampled_from(["", "do it", "text\nmore", "é"]) | st.text(max_size=20))
 def test_any_screen_can_be_read(screen: str, user: str) -> None:
     for name in AGENT_TYPES:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 from anyio.abc import SocketStream
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,7 +171,7 @@ WORDS = [
 ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.sampled_from(WORDS) | st.binary(max_size=6), max_size=25))
 def test_nothing_raises(pieces: list[bytes]) -> None:
     limits = Limits(head_timeout=0.02, body_timeout=0.02, idle_timeout=0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 from agent_on_screen import Agent, talking, texts
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -537,7 +538,7 @@ BYTES = [
 ]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.sampled_from(BYTES) | st.binary(max_size=20), max_size=30),
     st.sampled_from(["claude", "codex", "opencode", "custom"]),

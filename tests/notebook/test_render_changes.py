@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_render import ALLOWED, Tags
@@ -123,7 +124,7 @@ def test_content_cannot_pose_as_a_header() -> None:
 
 
 @given(st.text(alphabet='ab/+-"\\\n@ 01', max_size=80))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_patch_can_be_read_and_loses_nothing_unasked(text: str) -> None:
     patch = f"diff --git a/x b/x\n{text}\ndiff --git a/y b/y\n{text}\n"
     assert without(patch, []) == patch

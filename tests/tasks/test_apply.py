@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from apply_lab import TASK, Project, actions, open_journal, tree, write
+from not_root import not_root
 
 from jupyter_tasks.errors import Conflict, InvalidInput, NotFound, WorkspaceFailed
 from jupyter_tasks.models import ApplyRequest, ApplyResponse
@@ -423,14 +424,13 @@ async def test_without_a_base_nothing_can_be_said(project: Project) -> None:
         await project.apply_of().unapplied()
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
-async def test_a_directory_that_cannot_be_written(project: Project) -> None:
+async def test_a_directory_that_cannot_be_written(project: Project, tmp_path: Path) -> None:
     await project.begin({"a": "1", "d/x": "1"})
     write(project.theirs / "a", "2")
     write(project.theirs / "d" / "x", "2")
     before = tree(project.mine)
     (project.mine / "d").chmod(0o555)
-    with pytest.raises(WorkspaceFailed, match="Permission denied"):
+    with not_root(tmp_path), pytest.raises(WorkspaceFailed, match="Permission denied"):
         await project.apply()
     (project.mine / "d").chmod(0o755)
     assert tree(project.mine) == before

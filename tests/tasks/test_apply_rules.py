@@ -11,7 +11,8 @@ from pathlib import Path
 import anyio
 import pytest
 from apply_lab import Project, actions, open_journal, tree, write
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_tasks.tasks.apply_git import merge_text
@@ -47,7 +48,7 @@ def test_names_that_collide() -> None:
 
 
 @given(st.binary(max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_any_path_has_an_answer(path: bytes) -> None:
     refusal(path)
     collisions([path])
@@ -104,7 +105,7 @@ def test_files_that_run_because_of_what_they_hold_or_stand_beside() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_merge_is_what_git_makes_of_it_or_nothing(data: st.DataObject) -> None:
     lines = LINES.splitlines(keepends=True)
     ours, theirs = list(lines), list(lines)
@@ -140,7 +141,7 @@ def _files(top: Path) -> dict[str, tuple[bytes, bool]]:
 
 
 @given(base=TREE, mine=TREE, theirs=TREE, copied=st.sets(st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a"])))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20))
 def test_any_three_trees(base: Files, mine: Files, theirs: Files, copied: set[str]) -> None:
     ours = {**{name: base[name] for name in copied if name in base}, **mine}
     with tempfile.TemporaryDirectory() as place:

@@ -7,6 +7,7 @@ import json
 
 import nbformat
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -139,7 +140,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     _JSON | st.fixed_dictionaries({"cells": _JSON, "metadata": _JSON, "nbformat": st.just(4), "nbformat_minor": _JSON})
 )
@@ -149,7 +150,7 @@ def test_any_json_is_read_or_refused(value: object) -> None:
         assert _written(content) == content
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_damaged_bytes_are_read_or_refused(data: st.DataObject) -> None:
     content = bytearray(JUPYTER)

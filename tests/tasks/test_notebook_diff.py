@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ SOURCES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(SOURCES, SOURCES)
 def test_a_match_is_one_to_one_and_the_diff_complete(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> None:
     before, after = (notebook(*(cell(*each) for each in side)) for side in (old, new))

@@ -9,6 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -358,7 +359,7 @@ def _written(cells: list[tuple[str, str]], minor: int = 5) -> bytes:
     return notebook(*(code(name if minor >= 5 else None, source) for name, source in cells), minor=minor)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(versions_with([*EDITS, "move"]), st.sampled_from([4, 5]))
 def test_any_merge_is_valid_or_says_why(versions: Any, minor: int) -> None:
     base, ours, theirs = (_written(each, minor) for each in versions)
@@ -397,7 +398,7 @@ _CELL = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.lists(_CELL, max_size=5),
     st.dictionaries(st.sampled_from(["kernelspec", "title", "authors", "x"]), _JSON),
@@ -416,7 +417,7 @@ def test_where_nbdime_merges_so_do_we() -> None:
 
     logging.getLogger("nbdime").setLevel(logging.CRITICAL)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(versions_with(EDITS))  # it knows no moves: it drops or doubles a cell that was moved and changed
     def compare(versions: Any) -> None:
         base, ours, theirs = (_written(each) for each in versions)

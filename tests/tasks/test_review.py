@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 import pytest
 from changed_files import changed_files
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -435,7 +436,8 @@ def _write(top: Path, files: dict[bytes, bytes]) -> dict[bytes, bytes]:
 
 @given(trees, trees)
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(25),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_two_trees(
     tmp_path_factory: pytest.TempPathFactory, old: dict[bytes, bytes], new: dict[bytes, bytes]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +65,8 @@ def test_first_reason_stays_until_the_next_run(folder: WorkspaceFolder) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(content=st.binary(max_size=60) | JSON.map(lambda value: __import__("json").dumps(value).encode()))
 def test_anything_else_is_no_record(folder: WorkspaceFolder, content: bytes) -> None:

@@ -8,6 +8,7 @@ import string
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +99,8 @@ def build(path: Path, tree: object, mode: int) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(tree=st.dictionaries(NAMES, TREES, max_size=5), mode=st.sampled_from([0o700, 0o500, 0o000]))
 def test_any_tree_is_measured_and_removed(tmp_path: Path, tree: dict[str, object], mode: int) -> None:
