@@ -8,7 +8,9 @@ nothing.
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +119,7 @@ def _sqlite(place: Place, file: Path, writes: bool, foreign_keys: bool, pool: di
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         if writes:
-            cursor.execute(f"PRAGMA journal_mode = {journal}")
+            _set_journal(cursor, journal)
             cursor.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
             cursor.execute(f"PRAGMA journal_size_limit = {KEPT_WAL}")
         else:
@@ -131,6 +133,20 @@ def _sqlite(place: Place, file: Path, writes: bool, foreign_keys: bool, pool: di
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", start)
     return engine
+
+
+def _set_journal(cursor: Any, journal: str) -> None:
+    """Choose the kind of journal, which needs the file for a moment alone. SQLite does not wait for that by itself:
+    the busy timeout is not heeded where two connections to a fresh file ask at once."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute(f"PRAGMA journal_mode = {journal}")
+            return
+        except sqlite3.OperationalError as problem:
+            if "is locked" not in str(problem) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _postgresql(place: Place, writes: bool, pool: dict[str, Any]) -> Engine:
