@@ -83,6 +83,7 @@ async def test_a_blocking_script_that_fails_is_told(link: Link) -> None:
     await until(link, LifecycleChanged, _state("start_error"))
 
 
+@pytest.mark.slow
 async def test_a_blocking_script_that_hangs_is_ended_and_told(link: Link) -> None:
     hangs = script("bad", "sleep 60 & wait", start_blocks_login=True, timeout=1)
     await link.start(manifest_of(scripts=[hangs]))
@@ -119,6 +120,7 @@ async def test_a_stop_in_the_middle_of_a_start_begins_nothing_more(agent: AgentP
     assert not (agent.home / "late").exists()
 
 
+@pytest.mark.slow
 async def test_stop_scripts_run_before_anything_ends(agent: AgentProcess, link: Link) -> None:
     stop = {"id": "bye", "display_name": "bye", "script": "echo stopped > ~/stopped", "run_on_stop": True}
     await link.start(manifest_of(scripts=[stop]))

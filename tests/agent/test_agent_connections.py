@@ -135,6 +135,7 @@ async def _service_port(link: Link, name: str) -> int:
     return next(service.port for service in snapshot.services if service.name == name)
 
 
+@pytest.mark.slow
 async def test_clients_inside_reach_the_engine_by_reverse_connections(link: Link) -> None:
     await link.start(manifest_of(services=[{"name": "coder", "port": 0}]))
     port = await _service_port(link, "coder")
@@ -232,6 +233,7 @@ async def test_an_archive_has_a_limit(agent: AgentProcess, link: Link) -> None:
             _ = [piece async for piece in pieces]
 
 
+@pytest.mark.slow
 async def test_a_hundred_watchers_and_readers_are_served_and_bounded(agent: AgentProcess, link: Link) -> None:
     readers = 100
     script = "stty -opost -echo; read go; head -c 3000000 /dev/zero | tr '\\0' x"
@@ -254,6 +256,7 @@ async def test_a_hundred_watchers_and_readers_are_served_and_bounded(agent: Agen
     assert _memory(agent) < 100 << 20
 
 
+@pytest.mark.slow
 async def test_out_of_files_it_rests_and_comes_back(agent: AgentProcess, link: Link) -> None:
     resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (24, 24))
     sockets = []

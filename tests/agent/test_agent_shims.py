@@ -59,6 +59,7 @@ async def test_agentapi_in_a_script_registers_a_terminal_and_exits_with_the_agen
     assert snapshot.services == ()
 
 
+@pytest.mark.slow
 async def test_ending_agentapi_ends_the_agent(link: Link) -> None:
     text = "agentapi server -- sh -c 'trap \"echo told; exit 0\" TERM; while :; do sleep 0.05; done' < /dev/null & "
     text += "sleep 0.5; kill -TERM $!; wait $!; echo status $?"
@@ -69,6 +70,7 @@ async def test_ending_agentapi_ends_the_agent(link: Link) -> None:
     assert (await log_of(link, "script-s")).endswith("status 0\n")
 
 
+@pytest.mark.slow
 async def test_a_killed_agentapi_hangs_the_agent_up_and_a_new_one_may_come(link: Link) -> None:
     text = (
         "agentapi server -- sleep 60 < /dev/null & sleep 0.5; agentapi server -- true < /dev/null; kill -9 $!; wait; "

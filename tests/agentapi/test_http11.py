@@ -78,6 +78,7 @@ async def test_head_sends_no_body() -> None:
     assert b"content-length: 1" in got.lower() or b"content-length: 2" in got.lower()
 
 
+@pytest.mark.slow
 async def test_what_is_refused() -> None:
     cases = [
         (b"nonsense\r\n\r\n", b" 400 "),
@@ -101,6 +102,7 @@ async def test_what_is_refused() -> None:
         assert b"secret" not in got
 
 
+@pytest.mark.slow
 async def test_clients_that_stop_in_the_middle() -> None:
     assert await exchange(b"") == b""
     assert await exchange(b"", close=False) == b""  # idle
@@ -151,6 +153,7 @@ async def test_a_stream_that_breaks_off_is_not_taken_for_whole() -> None:
     assert b"secret" not in got
 
 
+@pytest.mark.slow
 async def test_a_whole_stream_ends_well_and_the_connection_goes_on() -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"one"

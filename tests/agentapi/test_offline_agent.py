@@ -198,6 +198,7 @@ def test_a_vanished_terminal_leaves(project: Path) -> None:
     assert terminal.end() in (0, 1, -signal.SIGHUP)
 
 
+@pytest.mark.slow
 def test_it_reports_to_the_engine(project: Path) -> None:
     heard: list[tuple[str, str, dict[str, str]]] = []
 

@@ -101,6 +101,7 @@ async def until(holds: Any) -> None:
 OFFLINE = [sys.executable, "-m", "jupyter_tasks.agent.offline"]
 
 
+@pytest.mark.slow
 async def test_the_main_job_with_the_offline_agent(tmp_path: Path) -> None:
     (tmp_path / "style.css").write_text(":root {\n  --primary: #2563eb;\n}\n")
     prompt = "change the primary color theme to purple"
@@ -147,6 +148,7 @@ async def test_interrupting_the_offline_agent(tmp_path: Path, monkeypatch: pytes
         assert "Interrupted" in conversation.messages[-1].text
 
 
+@pytest.mark.slow
 async def test_a_scripted_agent_with_stability_alone(tmp_path: Path) -> None:
     script = [
         {"response": "Hello, what shall I do?"},

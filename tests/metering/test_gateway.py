@@ -354,6 +354,7 @@ async def test_cut_before_the_head(rig: Rig) -> None:
     assert "broke the connection off" in (await rig.written())[0].problem  # type: ignore[operator]
 
 
+@pytest.mark.slow
 async def test_slow_first_byte(tmp_path: Path) -> None:
     async def answer(_asked: Asked, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
@@ -499,6 +500,7 @@ async def test_a_body_in_chunks(rig: Rig) -> None:
     assert rig.upstream.asked[0].body == b"".join(b"%d" % number * 10_000 for number in range(5))
 
 
+@pytest.mark.slow
 async def test_slow_clients(tmp_path: Path) -> None:
     limits = WireLimits(head_timeout=0.1, body_timeout=0.1, idle_timeout=0.3)
     async with running(tmp_path, limits=limits) as rig:

@@ -223,6 +223,7 @@ async def test_what_came_well_passes_before_the_cut(rig: Rig) -> None:
 
 
 @rigged
+@pytest.mark.slow
 async def test_an_answer_that_stands_still_and_one_that_is_left(rig: Rig) -> None:
     left = asyncio.Event()
 

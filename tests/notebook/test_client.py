@@ -255,6 +255,7 @@ async def engine(service: FakeService, path: Path) -> AsyncIterator[None]:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_events_go_on_after_a_restart_without_losing_or_repeating_one(tmp_path: Path) -> None:
     service, path = FakeService(), tmp_path / "s"
     seen: list[int] = []

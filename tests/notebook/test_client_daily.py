@@ -116,6 +116,7 @@ def test_a_lost_answer_says_how_to_find_out() -> None:
     assert same.value is lost
 
 
+@pytest.mark.slow
 def test_what_was_never_sent_has_a_known_outcome(tmp_path: Path) -> None:
     nobody = Connection("socket", "http://engine/", socket=tmp_path / "no.sock")
     with Client(nobody, start=False) as client, pytest.raises(EngineUnavailable) as caught:

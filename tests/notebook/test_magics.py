@@ -280,6 +280,7 @@ def test_any_line_is_read_or_refused(line: str) -> None:
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.slow
 def test_the_kernel_imports_nothing_of_the_server(notebook_engine: NotebookEngine) -> None:
     """A fresh Python loads the extension, makes a task, shows it and waits; then its modules are looked at."""
     code = f"""

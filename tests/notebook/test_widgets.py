@@ -64,6 +64,7 @@ def test_it_is_an_ordinary_widget(card: TaskWidget, notebook_engine: NotebookEng
     box.close()
 
 
+@pytest.mark.slow
 def test_it_follows_messages_and_the_diff(card: TaskWidget, notebook_engine: NotebookEngine, until: Until) -> None:
     async def diff(user: str, wanted: str) -> models.DiffResponse:
         file = models.DiffFile(path="a.css", status="modified", additions=2, deletions=1)
@@ -112,6 +113,7 @@ def test_buttons_of_hosts_without_a_server(
     assert answers.ask(until, action="refresh", id=7)["id"] == 7
 
 
+@pytest.mark.slow
 def test_an_option_is_answered_by_the_kernel(
     card: TaskWidget, answers: Answers, notebook_engine: NotebookEngine, until: Until
 ) -> None:
@@ -222,6 +224,7 @@ def test_a_break_loses_nothing(notebook_engine: NotebookEngine, until: Until) ->
     until(lambda: any(c.task and c.task.reason == "while away" for _, c in card.changes))
 
 
+@pytest.mark.slow
 def test_a_message_that_comes_while_all_are_fetched_is_not_lost(notebook_engine: NotebookEngine, until: Until) -> None:
     service, task = notebook_engine.service, notebook_engine.create("purple")
     card, ask, late = Plain(task.id), service.messages, threading.Event()
@@ -250,6 +253,7 @@ def test_a_message_that_comes_while_all_are_fetched_is_not_lost(notebook_engine:
     until(lambda: card.changes and "late" in str(card.changes[-1][1].messages))
 
 
+@pytest.mark.slow
 def test_the_thread_ends_with_its_cards_and_comes_again(notebook_engine: NotebookEngine, until: Until) -> None:
     task, follower = notebook_engine.create("purple"), notebook_engine.session.follower
     card: Plain | None = Plain(task.id)

@@ -408,6 +408,7 @@ async def test_browsers_hear_of_tasks_but_no_words(extension: TasksExtension, pl
         assert "canary" not in json.dumps(events)
 
 
+@pytest.mark.slow
 async def test_events_survive_the_engines_death(extension: TasksExtension, places: Path) -> None:
     service = FakeService()
     async with heard(extension) as events:

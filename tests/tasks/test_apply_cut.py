@@ -133,6 +133,7 @@ async def _recovered(
         await database.close()
 
 
+@pytest.mark.slow
 async def test_any_step_that_fails_is_rolled_back(project: Project) -> None:
     before = await prepared(project)
     steps: list[str] = []

@@ -194,6 +194,7 @@ async def test_a_deleted_task_is_not_told(tmp_path: Path, hook: Hook) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_flood_is_bounded(tmp_path: Path, hook: Hook, caplog: pytest.LogCaptureFixture) -> None:
     many = notify.MOST_A_MINUTE + 4
     async with engine(tmp_path, hook, tasks=many) as run:
@@ -296,6 +297,7 @@ async def test_a_password_in_the_url_is_sent(hook: Hook) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_webhook_that_is_down_or_silent(caplog: pytest.LogCaptureFixture) -> None:
     class Now(FakeClock):
         async def sleep(self, seconds: float) -> None:
@@ -348,6 +350,7 @@ async def test_the_command_gets_the_document_and_the_fields(
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_command_that_hangs_is_ended_with_what_it_started(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -367,6 +370,7 @@ def _runs(pid: int) -> bool:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_what_a_command_leaves_behind_holds_nothing_up() -> None:
     code = "import subprocess; subprocess.Popen(['sleep', '30'])"
     began = anyio.current_time()

@@ -348,6 +348,7 @@ async def test_a_git_that_fails(
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_git_that_hangs_is_ended(
     review: Review, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -314,6 +314,7 @@ def swapping(place: Place) -> Iterator[None]:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_race_wins_nothing(place: Place) -> None:
     await place.review.take_base(place.tree)
     looked = 0

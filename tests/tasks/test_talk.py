@@ -101,6 +101,7 @@ async def journal(places: Path) -> AsyncIterator[Watched]:
     await database.close()
 
 
+@pytest.mark.slow
 async def test_an_input_and_its_message_are_written_together(journal: Watched) -> None:
     """The conversation's own writing comes first here: nothing else was said for a while."""
     house = make_house(journal, TasksEngine(provisioners={}), Config(), journal.clock)

@@ -76,6 +76,7 @@ async def _refused(link: Link, operation: Callable[[Link], Awaitable[object]], n
     raise AssertionError(f"{name}: was believed")
 
 
+@pytest.mark.slow
 async def test_no_lie_is_believed_by_any_operation(tmp_path: Path) -> None:
     before = _memory()
     for lie_name, lie in LIES.items():
@@ -110,6 +111,7 @@ async def test_a_parked_connection_that_speaks_is_a_violation(tmp_path: Path) ->
             await reverse
 
 
+@pytest.mark.slow
 async def test_an_agent_that_drops_parked_connections_is_not_hammered(tmp_path: Path) -> None:
     count = 0
 
