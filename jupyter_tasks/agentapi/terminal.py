@@ -44,6 +44,7 @@ __all__ = ["AGENT_ENDED", "TerminalConversation"]
 AGENT_ENDED = "agent_ended"
 """Code of the error for what an agent that has ended did not take: another run of it may."""
 _MAX_REPLIES = 64
+_BETWEEN_KEYS = 0.2  # seconds: two ESC at once are read as one key
 
 
 class TerminalConversation:
@@ -233,7 +234,11 @@ class TerminalConversation:
         """See ``Conversation``."""
         if self._closed or not self._ready or self.state.at_rest:
             return False
-        await self.raw(self._format.interrupt, f"interrupt/{uuid.uuid4().hex}")
+        name = f"interrupt/{uuid.uuid4().hex}"
+        for number, key in enumerate(self._format.interrupt):
+            if number:
+                await self._clock.sleep(_BETWEEN_KEYS)
+            await self.raw(key, f"{name}/{number}")
         return True
 
     # ---------------------------------------------------------------- keeping it going

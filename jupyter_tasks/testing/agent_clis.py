@@ -21,9 +21,9 @@ __all__ = ["PINNED", "WHERE", "AgentClis", "NoAgentClis", "agent_clis"]
 WHERE = "JUPYTER_TASKS_TEST_AGENTS"
 """Names the directory that holds the commands (``claude``, ``codex``, ``node`` …); nothing is installed then."""
 NODE = "node@22.23.3"
-PINNED = ("@anthropic-ai/claude-code@2.1.330", "@openai/codex@0.169.0")
+PINNED = ("@anthropic-ai/claude-code@2.1.330", "@openai/codex@0.169.0", "opencode-ai@1.18.33")
 """What the screens in the tests were recorded with."""
-_COMMANDS = ("claude", "codex", "node")
+_COMMANDS = ("claude", "codex", "opencode", "node")
 _INSTALL_LIMIT = 600.0
 
 

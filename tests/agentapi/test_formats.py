@@ -328,9 +328,10 @@ def test_agent_types() -> None:
 
 def test_interrupt_keys() -> None:
     assert {name: format_for(name).interrupt for name in ("claude", "codex", "gemini")} == dict.fromkeys(
-        ("claude", "codex", "gemini"), b"\x1b"
+        ("claude", "codex", "gemini"), (b"\x1b",)
     )
-    assert {format_for(name).interrupt for name in ("goose", "aider", "custom")} == {b"\x03"}
+    assert format_for("opencode").interrupt == (b"\x1b", b"\x1b")
+    assert {format_for(name).interrupt for name in ("goose", "aider", "custom")} == {(b"\x03",)}
 
 
 DRAWN = [

@@ -117,6 +117,30 @@ async def test_a_whole_session_reads_as_it_was_said(agent: str, emulator: Any) -
     assert played.conversation.attention is None
 
 
+async def test_a_session_without_program_status_reads_as_it_was_said(emulator: Any) -> None:
+    """OpenCode tells no state: its marker, and that its screen is still, have to do."""
+    played = await play("opencode-work", emulator)
+    assert [(role, re.sub("\n{3,}", "\n\n", text)) for role, text in texts(played.conversation.messages)] == [
+        ("user", "make hello\nplease"),
+        ("agent", WORK),
+        ("user", "and now?"),
+        ("agent", "The second answer: größer, 日本語, 🦊."),
+    ]
+    assert played.states == []
+    assert played.conversation.status == "stable"
+    assert played.conversation.attention is None
+
+
+async def test_buttons_in_a_row_are_a_permission(emulator: Any) -> None:
+    played = await play("opencode-ask", emulator)
+    asked = [attention for attention in played.heard.attention if attention is not None and attention.options]
+    assert {attention.kind for attention in asked} == {"permission"}
+    assert "hello.txt" in asked[-1].text
+    assert [(option.label, option.kind) for option in asked[-1].options] == [("Allow once", "allow_once")]
+    assert played.heard.attention[-1] is None
+    assert texts(played.conversation.messages)[-1][1].endswith("It is written.")
+
+
 ASKED = {
     "claude": ("approve Write: /tmp/recording/project/hello.txt", "Yes"),
     "codex": ("Would you like to make the following edits? Description: Apply proposed file edits", "Yes, proceed (y)"),
@@ -150,6 +174,17 @@ async def test_a_turn_was_interrupted(agent: str, words: str, emulator: Any) -> 
         ("agent", "The second answer."),
     ]
     assert played.states[-4:] == ["working", "idle", "working", "complete"]
+
+
+async def test_a_turn_of_opencode_was_interrupted(emulator: Any) -> None:
+    played = await play("opencode-interrupt", emulator)
+    assert texts(played.conversation.messages) == [
+        ("user", "a long one"),
+        ("agent", "I am thi"),
+        ("user", "again"),
+        ("agent", "The second answer."),
+    ]
+    assert played.conversation.status == "stable"
 
 
 async def test_a_wrong_key_is_told_in_the_vendors_words(emulator: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 from real_agent import rest, until
 
 from jupyter_tasks.agentapi.terminal import TerminalConversation
@@ -67,8 +68,10 @@ def _asking(project: Path) -> list[Play]:
 
 async def _answered(conversation: TerminalConversation, llm: ScriptedLlm) -> None:
     await conversation.send("make hello", key="one")
-    await until(lambda: conversation.attention)
+    await until(lambda: conversation.attention and conversation.attention.options)
+    await anyio.sleep(0.5)  # its words are drawn to their end
     await conversation.answer("1")
+    await until(lambda: "It is written." in conversation.messages[-1].text)
     await rest(conversation)
 
 
@@ -79,7 +82,7 @@ def _held(project: Path) -> list[Play]:
 
 async def _interrupted(conversation: TerminalConversation, llm: ScriptedLlm) -> None:
     await conversation.send("a long one", key="one")
-    await until(lambda: llm.holds("held") and conversation.state.source == "osc7501")
+    await until(lambda: llm.holds("held") and conversation.state.source in ("osc7501", "marker"))
     assert await conversation.interrupt()
     await rest(conversation)
     await conversation.send("again", key="two")

@@ -60,7 +60,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("kind", AGENTS)
+@pytest.mark.parametrize("kind", [*AGENTS, "opencode"])
 async def test_every_prompt_is_a_prompt(kind: str, clis: AgentClis, tmp_path: Path) -> None:
     plays = [Play(f"(^|\\s){text.split()[0]}", [Step(f"{word} ok")]) for text, word in ODD.items()]
     plays = [Play(r"(^|\s)\? what", [Step("mark ok")]) if play.match.endswith("?") else play for play in plays]
@@ -119,7 +119,7 @@ async def test_no_is_an_answer_too(kind: str, clis: AgentClis, tmp_path: Path) -
             assert [role for role, _ in texts(conversation)] == ["user", "agent"]
 
 
-@pytest.mark.parametrize("kind", AGENTS)
+@pytest.mark.parametrize("kind", [*AGENTS, "opencode"])
 async def test_a_turn_is_interrupted(kind: str, clis: AgentClis, tmp_path: Path) -> None:
     scene = SCENES["interrupt"]
     with ScriptedLlm(scene.plays(tmp_path / "project")) as llm:
@@ -127,7 +127,7 @@ async def test_a_turn_is_interrupted(kind: str, clis: AgentClis, tmp_path: Path)
         async with running(desk, kind, desk.command(kind), size=(120, 1000)) as (conversation, _, _program):
             await scene.act(conversation, llm)
             first, answer = texts(conversation)[1], texts(conversation)[3]
-            assert first[1].endswith("Interrupted.")
+            assert first[1].endswith("I am thi" if kind == "opencode" else "Interrupted.")
             assert answer == ("agent", "The second answer.")
             assert not await conversation.interrupt()  # nothing runs
 

@@ -122,9 +122,7 @@ def test_a_day_of_work(home: Home, kind: str) -> None:
         assert {heard.status for heard in llm.turns} == {200}
 
 
-def test_opencode_asks_and_works(home: Home, clis: AgentClis) -> None:
-    if not (clis.directory / "opencode").exists():
-        pytest.skip("OpenCode is not among the CLIs.")
+def test_opencode_asks_and_works(home: Home) -> None:
     with ScriptedLlm(PLAYS, key=KEY) as llm, home.client() as client:
         home.cli("keys", "add", "anthropic", "--base-url", llm.url, "--stdin", stdin=f"{KEY}\n")
         chosen = ("agent=opencode", "model=anthropic/claude-sonnet-5", "permission_mode=default")

@@ -20,4 +20,4 @@ def amp_box(lines: list[str]) -> list[str]:
     return lines
 
 
-FORMAT = Format(name="amp", box=amp_box, interrupt=ESC)
+FORMAT = Format(name="amp", box=amp_box, interrupt=(ESC,))

@@ -62,6 +62,7 @@ class Format:
     changes on its own and is no part of the talk (a banner). ``dialog`` finds the
     question that closes the screen. ``said`` matches a row that begins what the user said.
     ``lead`` gives what must be typed in front of a message, so that the agent takes it for one and no command.
+    ``interrupt`` are the keys that end a turn, pressed one after the other.
     ``answer`` gives the keys that choose the option of this id in the agent's dialog.
     """
 
@@ -72,7 +73,7 @@ class Format:
     titles: Sequence[Rule] = ()
     markers: Sequence[Rule] = ()
     transient: re.Pattern[str] | None = None
-    interrupt: bytes = CTRL_C
+    interrupt: tuple[bytes, ...] = (CTRL_C,)
     words: Words = keep_words
     steady: Callable[[list[str]], list[str]] = list
     dialog: Callable[[Sequence[str]], Dialog | None] = find_dialog

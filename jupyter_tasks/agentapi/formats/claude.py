@@ -95,7 +95,7 @@ FORMAT = Format(
     steady=_steady,
     said=re.compile(r"^❯ "),
     lead=claude_lead,
-    interrupt=ESC,
+    interrupt=(ESC,),
     noisy_start=True,
     last_words=0.35,
 )

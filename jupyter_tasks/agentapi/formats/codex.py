@@ -81,7 +81,7 @@ FORMAT = Format(
     steady=_steady,
     said=re.compile(r"^› "),
     lead=codex_lead,
-    interrupt=ESC,
+    interrupt=(ESC,),
     noisy_start=True,
     last_words=0.1,
 )

@@ -17,5 +17,5 @@ FORMAT = Format(
         Rule(re.compile(r"◎ Working\b|\besc esc interrupt\b|\(esc to cancel"), "working"),
     ),
     transient=re.compile(r"◎ Working\b|\besc esc interrupt\b|\(esc to cancel"),
-    interrupt=ESC,
+    interrupt=(ESC,),
 )

@@ -28,5 +28,5 @@ FORMAT = Format(
         Rule(re.compile(r"\(esc to cancel"), "working"),
     ),
     transient=re.compile(r"\(esc to cancel"),
-    interrupt=ESC,
+    interrupt=(ESC,),
 )

@@ -17,7 +17,19 @@ _HEADER_ROWS = 3
 _ASKS = re.compile(r"^\s*┃\s*△ (Permission required)")
 _BUTTONS = re.compile(r"^\s*┃\s*Allow once\s+Allow always\s+Reject\b")
 _REACH = 60
-_NOT_SAID = re.compile(r"^\s*(?:[┃╹]|▣ |[←→✱⚙$%~] |tab agents\b|~/.* \d+\.\d+\.\d+$|[▄█▀ ]+$)")
+_TOOLS = (
+    r"→ (?:Read|List|Skill|Asked|Loaded)\b",
+    r"← (?:Write|Edit|Patch)\b",
+    r"✱ (?:Glob|Grep)\b",
+    r"% (?:WebFetch|Patch)\b",
+    r"⚙ \w+ ?(?:\[|$)",
+    r"[◇◈◉] ",
+    r"~ .*\.\.\.$",
+)
+"""A tool call in one row; the model's own words may begin with these signs too. Longer ones are framed."""
+_NOT_SAID = re.compile(
+    rf"^\s*(?:[┃╹]|▣ |{'|'.join(_TOOLS)}|tab agents\b|~/.* \d+\.\d+\.\d+$|[▄█▀ ]+$)",
+)
 """Rows that are no words: what is framed, the model's line, tool calls, the logo, the last rows."""
 
 
@@ -72,6 +84,6 @@ FORMAT = Format(
         Rule(re.compile(r"\besc (to )?interrupt\b"), "working"),
     ),
     transient=re.compile(r"\besc (to )?interrupt\b"),
-    interrupt=ESC + ESC,
+    interrupt=(ESC, ESC),
     steady=_steady,
 )
