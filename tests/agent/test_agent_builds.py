@@ -95,7 +95,7 @@ async def test_a_blocking_script_that_hangs_is_ended_and_told(link: Link) -> Non
 async def test_what_a_script_leaves_running_goes_on_and_ends_with_the_workspace(
     agent: AgentProcess, link: Link
 ) -> None:
-    text = "nohup sh -c 'echo up; trap \"echo bye >> ~/bye; exit\" TERM; while :; do sleep 0.05; done' & echo main"
+    text = "nohup sh -c 'trap \"echo bye >> ~/bye; exit\" TERM; echo up; while :; do sleep 0.05; done' & echo main"
     await link.start(manifest_of(scripts=[script("s", text, start_blocks_login=True)]))
     await until(link, LifecycleChanged, _state("ready"))
     with anyio.fail_after(30):
