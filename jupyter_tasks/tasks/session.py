@@ -53,23 +53,20 @@ class TaskSession:
 
     async def run(self, known: TaskBundle | None = None, turns: TakingUp | None = None) -> None:
         """Until there is nothing to do. ``known``: the task as it is now, from an engine that takes it up in turn."""
-        bundle = known if known is not None and not self._woken.is_set() else None
+        fresh = None if self._woken.is_set() else known
         self._turns = turns
         while True:
             self._woken = anyio.Event()
-            if bundle is None:
-                bundle = await self._house.journal.read(lambda connection: bundle_of(connection, self.task_id))
+            bundle = fresh or await self._house.journal.read(lambda connection: bundle_of(connection, self.task_id))
+            fresh = None
             if bundle is None:
                 return
             work = self._work_for(bundle)
             if work is not None:
                 await self._until_woken(work, bundle)
-                bundle = None
             elif not self._woken.is_set():
                 self._house.slots.release(self.task_id)
                 return
-            else:
-                bundle = None
 
     def _work_for(self, bundle: TaskBundle) -> Callable[[TaskBundle], Awaitable[None]] | None:
         build = bundle.build

@@ -8,10 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -153,15 +151,10 @@ def until(condition: Any, seconds: float, what: str | Callable[[], str] = "") ->
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 for a program that is told one and opens it later.
+    """A port of 127.0.0.1 for a program that is told one and opens it later, as workspaces without a network get."""
+    from jupyter_tasks.workspaces.ports import hold_port
 
-    Not the kernel's own choice: that comes out of the range from which connections get their near ends, and one that
-    anybody makes meanwhile may take it, also the very one that looks whether the program listens already.
-    """
-    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
-    while True:
-        port = secrets.choice(range(10_000, 65_536))
-        if not first <= port <= last:
-            with socket.socket() as probe, contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+    with hold_port() as held:
+        port = held.getsockname()[1]
+    assert isinstance(port, int)
+    return port

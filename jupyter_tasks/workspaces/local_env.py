@@ -7,17 +7,16 @@ in but language and time zone) and the ports it gets where it shares the machine
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jupyter_tasks.errors import WorkspaceFailed
 from jupyter_tasks.templates.plan import App, WorkspacePlan
 from jupyter_tasks.workspaces.local_files import USER
 from jupyter_tasks.workspaces.local_python import ENVIRONMENT
+from jupyter_tasks.workspaces.ports import hold_port
 
 __all__ = ["AGENTAPI_PORT", "MARK", "choose_ports", "login_shell", "workspace_env"]
 
@@ -28,7 +27,6 @@ AGENTAPI_PORT = 3284
 
 _KEPT = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "LC_COLLATE", "LC_MESSAGES", "TZ")
 _SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-_LOWEST = 10_000  # below lie the ports that people's own servers like
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104
 
 
@@ -64,36 +62,11 @@ def _loopback_port(app: App) -> int | None:
         return None
 
 
-def _ephemeral() -> range:
-    """The ports that the kernel gives to connections (ip(7): ip_local_port_range)."""
-    try:
-        first, last = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-        return range(int(first), int(last) + 1)
-    except (OSError, ValueError):
-        return range(32768, 61000)
-
-
-def _hold() -> socket.socket:
-    taken = _ephemeral()
-    choice = [port for port in range(_LOWEST, 65536) if port not in taken]
-    tries = [*random.sample(choice, min(len(choice), 200)), 0]  # the kernel's own choice where it leaves nothing
-    for port in tries:
-        listener = socket.socket()
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            listener.close()
-        else:
-            return listener
-    raise WorkspaceFailed("No port of this machine is free for a workspace that shares its network.")
-
-
 def choose_ports(plan: WorkspacePlan) -> tuple[dict[int, int], dict[str, str]]:
     """A free port for each loopback port that the plan names and for AgentAPI's, and the variables that tell of them.
 
-    All are held open together while they are chosen, so that no two are the same. They lie outside the range that the
-    kernel takes the near ends of connections from: between here and the program's own ``listen`` any program on the
-    machine may make one. Somebody may still listen there before it: that program then says so.
+    All are held open together while they are chosen, so that no two are the same. Somebody may still listen at one
+    before its program does: that program then says so.
 
     Raises: ``WorkspaceFailed`` where no port is free.
     """
@@ -104,7 +77,7 @@ def choose_ports(plan: WorkspacePlan) -> tuple[dict[int, int], dict[str, str]]:
     ports: dict[int, int] = {}
     try:
         for port in wanted:
-            listener = _hold()
+            listener = hold_port()
             held.append(listener)
             ports[port] = listener.getsockname()[1]
     finally:
