@@ -19,7 +19,7 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> list[Metric]:
     """All of it, in an order that keeps the machine idle for what wants that."""
-    metrics = [*imports(options.runs), *server_start(max(5, options.runs // 4))]
+    metrics = [*imports(options.runs), *server_start(max(15, options.runs // 2))]
     with fresh_home() as home, home.client() as client:
         client.usage()  # the engine runs from here on
         metrics += first_byte(home, client, options.runs)

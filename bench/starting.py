@@ -5,10 +5,10 @@ nothing; it has even been negative, for five reasons, each of which is mended: t
 varies by more than ours costs) are switched off; who waited for the answer asked every 20 ms with a client that took
 processor time from the server (now it waits in one connection); processor time was read in the kernel's ticks of 10 ms,
 at a moment that was up to one such question late (now: the kernel's own sum, once the server has been ended, and long
-enough after the answer that work which is only put off is counted); there were too few pairs; and the
-order of sets, which is another in every process, costs a library of Jupyter's own half a second now and then (now: the
-same seed in both of a pair). Between pairs there is still a tenth of a second, more than the extension costs: the spread
-that stands beside the median says so, and a single negative figure still comes.
+enough after the answer that work which is only put off is counted); there were too few pairs; and the order of sets,
+which is another in every process, costs a library of Jupyter's own half a second now and then (now: the same seed in
+both of a pair). Pairs still differ by a tenth of a second and more, which is more than the extension costs: the spread
+beside the median says so, and a negative figure can still come. It means that the cost is below what can be measured so.
 """
 
 from __future__ import annotations
