@@ -8,7 +8,7 @@ at a moment that was up to one such question late (now: the kernel's own sum, on
 enough after the answer that work which is only put off is counted); there were too few pairs; and the order of sets,
 which is another in every process, costs a library of Jupyter's own half a second now and then (now: the same seed in
 both of a pair). Pairs still differ by a tenth of a second and more, which is more than the extension costs: the spread
-beside the median says so, and a negative figure can still come. It means that the cost is below what can be measured so.
+beside the median says so. A negative figure can still come: the cost is below what can be measured so.
 """
 
 from __future__ import annotations
