@@ -109,11 +109,11 @@ class Board:
         self._rest_told_at = min(fed_at + self._format.last_words, self._rest_heard_at + LAST_WORDS_LIMIT)
         return now < self._rest_told_at
 
-    def next_change(self) -> float | None:
-        """When (monotonic) something is to be told though nothing is heard; None: never."""
+    def next_change(self, asked: float) -> float | None:
+        """When (monotonic) there is something to be told that there was not at the moment ``asked``; None: never."""
         if self._rest_heard_at is not None:
             return self._rest_told_at
-        waits = self.evidence.state == "blocked" and self.attention is None and self._clock.monotonic() < self._drawn_by
+        waits = self.evidence.state == "blocked" and self.attention is None and asked < self._drawn_by
         return self._drawn_by if waits else None
 
     def _observe(self, source: Source, rule: Rule | None) -> None:

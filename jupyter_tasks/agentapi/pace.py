@@ -81,18 +81,22 @@ class Pace:
         """Whether the agent should have looked ready by now."""
         return self._clock.monotonic() >= self._ready_by
 
-    def moments(self, *, ready: bool) -> list[float]:
-        """When one of these answers will be another, though nothing happens. ``ready``: the agent takes input."""
-        now = self._clock.monotonic()
+    def moments(self, asked: float, *, ready: bool) -> list[float]:
+        """When one of these answers is another than at the moment ``asked``, though nothing happens.
+
+        Args:
+            asked: not after these answers were taken: what came about in between is a moment that has passed.
+            ready: the agent takes input.
+        """
         moments: list[float] = []
         if self._dirty_since is not None:
             moments.append(self._next_look(self._dirty_since))
-        elif now < self._changed_at + self._stability:
+        elif asked < self._changed_at + self._stability:
             moments.append(self._changed_at + self._stability)
         if not ready:
             moments.append(self._ready_by)
             still_at = self._changed_at + (self._still or 0.0)
-            if now < still_at:
+            if asked < still_at:
                 moments.append(still_at)
         return moments
 

@@ -210,14 +210,13 @@ class Signals:
             return self._with_report("osc7501", strongest)
         return self._without_program()
 
-    def next_change(self) -> float | None:
-        """When (monotonic) the statement may change though nothing is heard; None: never."""
-        now = self.clock.monotonic()
+    def next_change(self, asked: float) -> float | None:
+        """When (monotonic) the statement may be another than it was at the moment ``asked``; None: never."""
         moments = [self._turn_at + TURN_GRACE]
         still, report = self._levels.get("stability"), self._levels.get("report")
         if still is not None and report is not None and report.state == "working":
             moments.append(still.at + REPORT_HOLD)
-        return min((moment for moment in moments if moment > now), default=None)
+        return min((moment for moment in moments if moment > asked), default=None)
 
     def _without_program(self) -> Evidence:
         source: Source = "stability"

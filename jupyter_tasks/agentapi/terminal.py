@@ -252,8 +252,9 @@ class TerminalConversation:
 
     async def _watch(self) -> None:
         while True:
+            asked = self._clock.monotonic()
             self._tick()
-            await self._pulse.wait(self._next_moment())
+            await self._pulse.wait(self._next_moment(asked))
 
     async def _answer(self) -> None:
         while True:
@@ -264,11 +265,15 @@ class TerminalConversation:
             except TasksError as error:  # the agent can do without an answer
                 self._listeners.on_error(f"The agent's terminal was not answered: {error.message}")
 
-    def _next_moment(self) -> float | None:
-        """When something is to be decided though nothing happens; None: never."""
+    def _next_moment(self, asked: float) -> float | None:
+        """When there is something to decide that was not yet at the moment ``asked``; None: never.
+
+        ``asked`` lies before the last look: what falls due while that is taken is due still.
+        """
         if self._closed or not self._live:
             return None
-        moments = [self._signals.next_change(), self._board.next_change(), *self._pace.moments(ready=self._ready)]
+        still = self._pace.moments(asked, ready=self._ready)
+        moments = [self._signals.next_change(asked), self._board.next_change(asked), *still]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _tick(self) -> None:

@@ -92,7 +92,7 @@ def test_a_report_of_working_that_was_forgotten(turning: Turning) -> None:
     turning.signals.report("working", "Thinking")
     turning.after(1).signals.observe("stability", "idle")
     assert turning.now == ("working", "report")
-    assert turning.signals.next_change() == pytest.approx(1 + REPORT_HOLD)
+    assert turning.signals.next_change(turning.clock.monotonic()) == pytest.approx(1 + REPORT_HOLD)
     assert turning.after(REPORT_HOLD).now == ("idle", "stability")
 
 
@@ -103,7 +103,7 @@ def test_what_was_said_before_a_turn_is_stale_at_first(turning: Turning) -> None
     turning.after(5)
     signals.turn()
     assert turning.now == ("working", "stability")
-    assert signals.next_change() == pytest.approx(5 + TURN_GRACE)
+    assert signals.next_change(turning.clock.monotonic()) == pytest.approx(5 + TURN_GRACE)
     signals.program_status("state=idle")
     assert turning.now == ("working", "stability")  # Claude Code's first word may come after Enter
     signals.program_status("state=working")
@@ -249,4 +249,4 @@ def test_left_alone_for_a_minute_the_strongest_source_with_an_opinion_decides(st
         assert evidence.source in ("osc7501", "report")
         assert (evidence.state == "working") == (programs == "working")
         assert (evidence.state == "blocked") == (programs == "blocked")
-    assert signals.next_change() is None
+    assert signals.next_change(turning.clock.monotonic()) is None

@@ -43,6 +43,32 @@ async def test_a_still_screen_is_stable_after_two_seconds(clock: FakeClock) -> N
         assert heard.status == ["stable", "running", "stable"]
 
 
+class PassingClock(FakeClock):
+    """Time that goes on while it is looked at, as it really does."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self.step = step
+
+    def monotonic(self) -> float:
+        self._elapsed += self.step
+        return self._elapsed
+
+
+@pytest.mark.parametrize("step", [number / 500 for number in range(40, 60)])
+async def test_stillness_that_falls_due_during_a_look_is_seen(step: float) -> None:
+    clock = PassingClock(step)
+    agent = Agent()
+    async with talking(agent, clock) as (conversation, _):
+        agent.show("Hello.\n> ")
+        await clock.advance(10)
+        assert conversation.state.state == "idle"
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: conversation.send("one", key="one"))
+            await clock.advance(20)
+        assert (conversation.state.state, conversation.status) == ("idle", "stable")
+
+
 async def test_nothing_wakes_up_while_idle(clock: FakeClock) -> None:
     agent = Agent()
     async with talking(agent, clock):
