@@ -189,23 +189,23 @@ class Delivery:
         if not new:
             return  # typed before the engine was restarted
         end = self._clock.monotonic() + ECHO_TIMEOUT
-        if not await self._pulse.until(lambda: self._target.changes != before, ECHO_TIMEOUT):
+        if not await self._redrawn(before, ECHO_TIMEOUT):
             return  # an agent that echoes nothing
-        while (left := end - self._clock.monotonic()) > 0:
-            seen = self._target.changes
-            if not await self._changed(seen, min(self._settle, left)):
+        while self._over is None and (left := end - self._clock.monotonic()) > 0:
+            if not await self._redrawn(self._target.changes, min(self._settle, left)):
                 return
 
     async def _press_enter(self, item: _Item) -> None:
-        end = self._clock.monotonic() + REACTION_TIMEOUT
         self._target.enter()
-        tries = 0
+        tries, end = 0, float("inf")
         while self._clock.monotonic() < end:
             before = self._target.changes
             item.entered = True
             new = await put(self._write, b"\r", f"{item.key}/enter/{tries}", self._clock)
-            if not new and not tries:
-                return  # typed before the engine was restarted
+            if not tries:
+                if not new:
+                    return  # typed before the engine was restarted
+                end = self._clock.monotonic() + REACTION_TIMEOUT  # not before: the link may have been lost for a while
             if await self._changed(before, min(ENTER_AGAIN, end - self._clock.monotonic())):
                 return
             tries += 1
@@ -213,6 +213,9 @@ class Delivery:
             "The agent did not react to the message: failed to wait for processing to start.",
             hint="Open its terminal to see what it waits for.",
         )
+
+    async def _redrawn(self, before: int, seconds: float) -> bool:
+        return await self._pulse.until(lambda: self._target.changes != before or self._over is not None, seconds)
 
     async def _changed(self, before: int, seconds: float) -> bool:
         target = self._target

@@ -419,6 +419,56 @@ async def test_exit_fails_what_waits(clock: FakeClock) -> None:
         assert len(failed) == 1
 
 
+@pytest.mark.parametrize("ending", ["exits", "says that it works"])
+async def test_nobody_is_kept_waiting_while_an_agent_turns_away_from_a_message(ending: str) -> None:
+    """The loop is everybody's: what is typed waits for time to pass, and never makes it pass."""
+    clock = PassingClock(0.0001)
+    agent = Agent()
+    failed: list[AgentError] = []
+    async with talking(agent, clock) as (conversation, _), anyio.create_task_group() as group:
+        await greeted(agent, clock)
+
+        async def send() -> None:
+            try:
+                await conversation.send("x", key="k")
+            except AgentError as error:
+                failed.append(error)
+
+        group.start_soon(send)
+        await clock.advance(0.1)
+        assert (len(agent.writes), failed) == (1, [])  # it is pasted, and lies still for a moment before Enter
+        before = clock.monotonic()
+        if ending == "exits":
+            conversation.closed(3)
+        else:
+            agent.show("\x1b]7501;state=working\x1b\\")
+        await anyio.wait_all_tasks_blocked()
+        assert clock.monotonic() - before < 0.1
+        assert len(failed) == (ending == "exits")
+        await clock.advance(3)
+        assert agent.taken == ([] if ending == "exits" else ["x"])
+
+
+@pytest.mark.parametrize("lost", [10, 25])
+async def test_an_agent_has_its_time_to_react_once_enter_was_typed(clock: FakeClock, lost: int) -> None:
+    agent = Agent()
+    write, failures = agent.write, [lost]
+
+    async def flaky(data: bytes, key: str) -> bool:
+        if data == b"\r" and failures[0]:
+            failures[0] -= 1
+            raise LinkLost("The link is gone.")
+        return await write(data, key)
+
+    agent.write = flaky  # type: ignore[method-assign]
+    async with talking(agent, clock) as (conversation, heard), anyio.create_task_group() as group:
+        await greeted(agent, clock)
+        group.start_soon(lambda: conversation.send("patience", key="k"))
+        await clock.advance(lost + 10)
+        assert heard.errors == []
+        assert texts(conversation.messages)[1:] == [("user", "patience"), ("agent", "You said patience.")]
+
+
 async def test_queries_are_answered(clock: FakeClock) -> None:
     agent = Agent()
     async with talking(agent, clock):
