@@ -28,7 +28,8 @@ MAX_MESSAGE = 1024 * 1024
 _CHUNK = 64 * 1024
 _SPACE = " \t\n\r\f\v"
 ECHO_TIMEOUT = 2.0
-REACTION_TIMEOUT = 15.0
+ENTERS = 5
+"""How often Enter is typed, until the agent reacts."""
 ENTER_AGAIN = 3.0
 _LINK_TRIES = 30
 _REMEMBERED = 256
@@ -197,18 +198,14 @@ class Delivery:
 
     async def _press_enter(self, item: _Item) -> None:
         self._target.enter()
-        tries, end = 0, float("inf")
-        while self._clock.monotonic() < end:
+        for tries in range(ENTERS):
             before = self._target.changes
             item.entered = True
             new = await put(self._write, b"\r", f"{item.key}/enter/{tries}", self._clock)
-            if not tries:
-                if not new:
-                    return  # typed before the engine was restarted
-                end = self._clock.monotonic() + REACTION_TIMEOUT  # not before: the link may have been lost for a while
-            if await self._changed(before, min(ENTER_AGAIN, end - self._clock.monotonic())):
+            if not new and not tries:
+                return  # typed before the engine was restarted
+            if await self._changed(before, ENTER_AGAIN):
                 return
-            tries += 1
         raise AgentError(
             "The agent did not react to the message: failed to wait for processing to start.",
             hint="Open its terminal to see what it waits for.",

@@ -14,6 +14,10 @@ from jupyter_tasks.clock import Clock
 
 __all__ = ["Pulse"]
 
+_PIECE = 0.5
+"""Seconds of a wait that a machine can lose by standing still."""
+_HARDLY = 1e-6
+
 
 class Pulse:
     """Everybody who waits is woken by the next ``beat``."""
@@ -43,12 +47,21 @@ class Pulse:
             group.cancel_scope.cancel()
 
     async def until(self, holds: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait until ``holds()``, looked at on every beat; False when it does not within ``timeout`` seconds."""
-        end = None if timeout is None else self._clock.monotonic() + timeout
+        """Wait until ``holds()``, looked at on every beat; False when it does not within ``timeout`` seconds.
+
+        Seconds of a machine that runs: while it stands still, so does whoever is to make it hold.
+        """
+        left = timeout
         while not holds():
-            if end is not None and self._clock.monotonic() >= end:
+            if left is None:
+                await self.wait(None)
+                continue
+            if left <= 0:
                 return False
-            await self.wait(end)
+            piece, began = min(left, _PIECE), self._clock.monotonic()
+            await self.wait(began + piece)
+            spent = self._clock.monotonic() - began
+            left -= piece if spent > piece - _HARDLY else spent
         return True
 
     async def _alarm(self, seconds: float, scope: anyio.CancelScope) -> None:

@@ -449,6 +449,31 @@ async def test_nobody_is_kept_waiting_while_an_agent_turns_away_from_a_message(e
         assert agent.taken == ([] if ending == "exits" else ["x"])
 
 
+class StandingClock(FakeClock):
+    """Time of a machine that may stand still: its clock went on meanwhile, and all that fell due wakes at once."""
+
+    def stand(self, seconds: float) -> None:
+        self._elapsed += seconds
+
+
+async def test_a_machine_that_stands_still_types_no_second_enter() -> None:
+    """The agent stood still as well. What it shows next may be a question, and Enter the answer to it."""
+    clock, agent = StandingClock(), Agent(lambda text: None)
+    agent.reacts = False
+    async with talking(agent, clock) as (conversation, heard), anyio.create_task_group() as group:
+        await greeted(agent, clock)
+        group.start_soon(lambda: conversation.send("hello?", key="k"))
+        await clock.advance(1)
+        assert agent.writes.count(b"\r") == 1
+        clock.stand(20)
+        await clock.advance(1)
+        agent.show("\nDelete everything?\n❯ 1. Yes\n  2. No\n")
+        await clock.advance(5)
+        assert agent.writes.count(b"\r") == 1
+        assert heard.errors == []
+        assert ("user", "hello?") in texts(conversation.messages)
+
+
 @pytest.mark.parametrize("lost", [10, 25])
 async def test_an_agent_has_its_time_to_react_once_enter_was_typed(clock: FakeClock, lost: int) -> None:
     agent = Agent()
