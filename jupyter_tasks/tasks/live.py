@@ -168,7 +168,7 @@ class LiveWorkspace:
         if request.data is None:
             return False
         data, key = keystrokes(request)
-        return not await self.link.write_terminal(terminal, data, key)
+        return await self.link.write_terminal(terminal, data, key)
 
     def _terminal_id(self) -> str:
         terminal = self.talk.terminal

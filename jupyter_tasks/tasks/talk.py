@@ -252,7 +252,7 @@ class Talk:
 
     async def _write(self, data: bytes, key: str, /) -> bool:
         assert self._registered is not None  # noqa: S101 - writes come from a conversation
-        return await self._link.write_terminal(self._registered.terminal, data, key)
+        return not await self._link.write_terminal(self._registered.terminal, data, key)
 
     async def _read(self, conversation: TerminalConversation, registered: AgentAPIRegistered, offset: int) -> None:
         """Feed the terminal's bytes, over every loss of the link, until the agent's program has ended."""

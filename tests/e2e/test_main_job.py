@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from jupyter_tasks.models import TerminalInput
 from jupyter_tasks.testing.home import Home, until
 
 PROMPT = "change the primary color theme to purple"
@@ -70,6 +71,12 @@ def test_pause_resume_send_delete(home: Home) -> None:
     assert home.json("list") == []
     until(lambda: not list((home.state / "workspaces").iterdir()), 20, home.log())
     until(lambda: not home.processes(), 5, lambda: str(home.processes()))
+
+
+def test_keystrokes_of_one_key_are_typed_once(home: Home) -> None:
+    task = home.cli("create", "-q", "--wait", "-t", "quickstart", PROMPT).stdout.strip()
+    with home.client() as client:
+        assert [client.type_terminal(task, TerminalInput(data="eA==", key="one")) for _ in range(2)] == [False, True]
 
 
 def test_bad_input_is_one_sentence_and_costs_nothing(home: Home) -> None:

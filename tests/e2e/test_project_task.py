@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_tasks.metering.task_tokens import TaskTokens
 from jupyter_tasks.tasks.machine import agents_here
-from jupyter_tasks.testing.home import Home
+from jupyter_tasks.testing.home import Home, until
 
 pytestmark = pytest.mark.slow
 
@@ -126,4 +126,4 @@ def test_a_task_keeps_its_agent_when_another_becomes_the_default(home: Home) -> 
     home.cli("resume", "-y", task)
     assert home.json("status", task)["status"] == "active"
     home.cli("send", task, "document the project structure")
-    assert "STRUCTURE.md" in home.cli("diff", "--name-only", task).stdout
+    until(lambda: "STRUCTURE.md" in home.cli("diff", "--name-only", task).stdout, 20, home.log())

@@ -67,11 +67,16 @@ class Watched(Journal):
 
 
 class LineAgent:
-    """The link to a workspace whose agent shows "> ", echoes what is pasted and answers on Enter."""
+    """The link to a workspace whose agent shows "> ", echoes what is pasted and answers on Enter.
 
-    def __init__(self) -> None:
+    ``keys`` are those of what was typed; ``entered`` is the screen as each Enter found it.
+    """
+
+    def __init__(self, *keys: str) -> None:
         self.send, self.chunks = anyio.create_memory_object_stream[bytes](100)
-        self.keys: set[str] = set()
+        self.keys = set(keys)
+        self.entered: list[str] = []
+        self.screen: Callable[[], str] = str
         self.send.send_nowait(b"> ")
 
     @asynccontextmanager
@@ -79,11 +84,35 @@ class LineAgent:
         yield TapeReading(offset=0, head=0, closed=False, exit=None, cols=80, rows=24, problem="", chunks=self.chunks)
 
     async def write_terminal(self, terminal: str, data: bytes, key: str) -> bool:
-        new = key not in self.keys
+        """See ``Link.write_terminal``."""
+        if key in self.keys:
+            return True
         self.keys.add(key)
-        if new:
-            self.send.send_nowait(b"\r\nDone.\r\n> " if data == b"\r" else TEXT.encode())
-        return new
+        if data == b"\r":
+            self.entered.append(self.screen())
+        self.send.send_nowait(b"\r\nDone.\r\n> " if data == b"\r" else TEXT.encode())
+        return False
+
+
+@asynccontextmanager
+async def talking(journal: Watched, agent: LineAgent) -> AsyncIterator[Talk]:
+    """The talk with an agent that takes input, and says nothing any more."""
+    house = make_house(journal, TasksEngine(provisioners={}), Config(), journal.clock)
+    await journal.change(stored_task(1, NOW, transition="start", status="succeeded"))
+    bundle = await journal.read(lambda connection: bundle_of(connection, "t1"))
+    assert bundle is not None
+    talk = Talk(bundle, house, cast("Link", agent))
+    agent.screen = lambda: talk.conversation.screen() if talk.conversation is not None else ""
+    talk.register(REGISTERED)
+    async with agent.send, agent.chunks, anyio.create_task_group() as group:
+        group.start_soon(talk.run)
+        await until(lambda: talk.conversation is not None and talk.conversation.ready)
+        await anyio.sleep(4 * FLUSH_EVERY)  # the conversation has written what it had, and waits
+        await journal.change(lambda change: add_input(change.connection, "t1", "k", TEXT, NOW))
+        journal.left.clear()
+        talk.open_gate()
+        yield talk
+        group.cancel_scope.cancel()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -104,20 +133,22 @@ async def journal(places: Path) -> AsyncIterator[Watched]:
 @pytest.mark.slow
 async def test_an_input_and_its_message_are_written_together(journal: Watched) -> None:
     """The conversation's own writing comes first here: nothing else was said for a while."""
-    house = make_house(journal, TasksEngine(provisioners={}), Config(), journal.clock)
-    await journal.change(stored_task(1, NOW, transition="start", status="succeeded"))
-    bundle = await journal.read(lambda connection: bundle_of(connection, "t1"))
-    assert bundle is not None
-    agent = LineAgent()
-    talk = Talk(bundle, house, cast("Link", agent))
-    talk.register(REGISTERED)
-    async with agent.send, agent.chunks, anyio.create_task_group() as group:
-        group.start_soon(talk.run)
-        await until(lambda: talk.conversation is not None and talk.conversation.ready)
-        await anyio.sleep(4 * FLUSH_EVERY)  # the conversation has written what it had, and waits
-        await journal.change(lambda change: add_input(change.connection, "t1", "k", TEXT, NOW))
-        journal.left.clear()
-        talk.open_gate()
+    async with talking(journal, LineAgent()):
         await until(lambda: (1, 0) in journal.left)
-        group.cancel_scope.cancel()
     assert set(journal.left) <= {(0, 1), (1, 0)}, "a kill between two transactions would lose a message or repeat it"
+
+
+@pytest.mark.slow
+async def test_enter_follows_when_the_agent_shows_what_was_typed(journal: Watched) -> None:
+    agent = LineAgent()
+    async with talking(journal, agent):
+        await until(lambda: (1, 0) in journal.left)
+    assert agent.entered == [f"> {TEXT}"]
+
+
+@pytest.mark.slow
+async def test_what_was_typed_before_a_restart_is_not_typed_again(journal: Watched) -> None:
+    agent = LineAgent("input-1/text", "input-1/enter/0")
+    async with talking(journal, agent):
+        await until(lambda: (1, 0) in journal.left)
+    assert agent.keys == {"input-1/text", "input-1/enter/0"}
