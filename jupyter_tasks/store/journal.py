@@ -36,6 +36,7 @@ class Change:
         self.connection = connection
         self.now = clock.now()
         self.emitted: list[EventRow] = []
+        self.notes: list[Callable[[], None]] = []
 
     def emit(
         self, type_: str, task_id: str | None, data: Mapping[str, Any], live: Mapping[str, Any] | None = None
@@ -45,6 +46,13 @@ class Change:
         if live is not None:
             row = EventRow(id=row.id, type=type_, task_id=task_id, time=row.time, data=live)
         self.emitted.append(row)
+
+    def once_it_stands(self, note: Callable[[], None]) -> None:
+        """Call ``note`` when this is in the store, before any other change begins; never, where it cannot be written.
+
+        For what is remembered of the store: noted earlier, it would be wrong after a commit that failed.
+        """
+        self.notes.append(note)
 
 
 class Journal:
@@ -72,16 +80,18 @@ class Journal:
         begun is finished also when the caller is cancelled: nobody is left wondering whether it stands.
         """
 
-        def transaction(connection: Connection) -> tuple[T, list[EventRow]]:
+        def transaction(connection: Connection) -> tuple[T, Change]:
             change = Change(connection, self.clock)
             result = work(change)
             if change.emitted and self._since_prune + len(change.emitted) >= PRUNED_EVERY:
                 prune_events(connection, KEPT_EVENTS)
-            return result, change.emitted
+            return result, change
 
         with anyio.CancelScope(shield=True):
-            result, emitted = await self.database.write(transaction)
-            self._publish(emitted)
+            result, change = await self.database.write(transaction)
+            for note in change.notes:
+                note()
+            self._publish(change.emitted)
         return result
 
     def _publish(self, emitted: list[EventRow]) -> None:

@@ -69,10 +69,14 @@ class House:
         if self._shown.get(task_id) == data:
             return
         change.emit("task", task_id, data)
-        if bundle.task.deleted_at is None:
-            self._shown[task_id] = data
-        else:
+        gone = bundle.task.deleted_at is not None
+        change.once_it_stands(lambda: self._know(task_id, None if gone else data))
+
+    def _know(self, task_id: str, shown: Mapping[str, Any] | None) -> None:
+        if shown is None:
             self._shown.pop(task_id, None)
+        else:
+            self._shown[task_id] = shown
 
     async def log(self, task_id: str, build_id: str, stage: str, text: str, level: str = "info") -> None:
         """Say something about a build, in the log and to whoever follows it."""

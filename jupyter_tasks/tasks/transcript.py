@@ -70,6 +70,7 @@ class Transcript:
         """What the store says the agent does in this build."""
         self._unwritten = _Unwritten()
         self._dirty = anyio.Event()
+        self._writing = anyio.Lock()
 
     def message(self, message: Message) -> None:
         """A message is new, or has grown."""
@@ -103,6 +104,10 @@ class Transcript:
 
     async def flush(self, conversation: Conversation) -> None:
         """Write what is unwritten, in one transaction. What cannot be written now is kept and written later."""
+        async with self._writing:  # one after the other: what is kept must not come behind what was said later
+            await self._write(conversation)
+
+    async def _write(self, conversation: Conversation) -> None:
         self._dirty = anyio.Event()
         unwritten = self._unwritten
         if not unwritten:
@@ -122,7 +127,7 @@ class Transcript:
                 status = _app_status(unwritten.evidence, self._build_id, change)
                 if self.said is None or not _same(self.said, status):
                     add_app_status(change.connection, self._task_id, status)
-                    self.said = status
+                    change.once_it_stands(lambda: self._know(status))
             talk = ConversationRow(
                 task_id=self._task_id,
                 build_id=self._build_id,
@@ -140,6 +145,9 @@ class Transcript:
             _log.warning("task %s: the conversation could not be written: %s", self._task_id, error)
             self._unwritten = unwritten.before(self._unwritten)
             self._dirty.set()
+
+    def _know(self, said: AppStatusRow) -> None:
+        self.said = said
 
 
 def _explained(change: Change, build_id: str, attention: dict[str, object] | None) -> dict[str, object] | None:

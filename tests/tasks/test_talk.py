@@ -9,20 +9,26 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import anyio
+import anyio.lowlevel
 import pytest
 from sqlalchemy import Connection
 from stored_tasks import stored_task
 from traitlets.config import Config
 
+from jupyter_tasks.agentapi.conversation import Conversation
+from jupyter_tasks.agentapi.messages import Message, Text
+from jupyter_tasks.agentapi.signals import Evidence
 from jupyter_tasks.clock import Clock, SystemClock
 from jupyter_tasks.config import TasksEngine
+from jupyter_tasks.errors import StoreReadOnly
 from jupyter_tasks.server.engine_parts import make_house
 from jupyter_tasks.store.database import Database
+from jupyter_tasks.store.event_rows import events_after
 from jupyter_tasks.store.journal import Change, Journal
-from jupyter_tasks.store.talk_rows import add_input, messages_of, undelivered_inputs
+from jupyter_tasks.store.talk_rows import add_input, latest_app_status, messages_of, undelivered_inputs
 from jupyter_tasks.tasks.bundle import bundle_of
 from jupyter_tasks.tasks.talk import Talk
-from jupyter_tasks.tasks.transcript import FLUSH_EVERY
+from jupyter_tasks.tasks.transcript import FLUSH_EVERY, Transcript
 from jupyter_tasks.workspaces.connection import Link
 from jupyter_tasks.workspaces.link_events import AgentAPIRegistered
 from jupyter_tasks.workspaces.link_tape import TapeReading
@@ -56,10 +62,14 @@ class Watched(Journal):
     def __init__(self, database: Database, clock: Clock) -> None:
         super().__init__(database, clock)
         self.left: list[tuple[int, int]] = []
+        self.full = False
+        """Whether the disk is full, which the very last step finds out."""
 
     async def change(self, work: Callable[[Change], T]) -> T:
         def watched(change: Change) -> T:
             result = work(change)
+            if self.full:
+                raise StoreReadOnly("The disk is full.")
             self.left.append(found(change.connection))
             return result
 
@@ -152,3 +162,45 @@ async def test_what_was_typed_before_a_restart_is_not_typed_again(journal: Watch
     async with talking(journal, agent):
         await until(lambda: (1, 0) in journal.left)
     assert agent.keys == {"input-1/text", "input-1/enter/0"}
+
+
+class Silent:
+    """A conversation in which nothing is asked."""
+
+    attention = None
+
+    def checkpoint(self) -> dict[str, object]:
+        return {}
+
+
+def told(connection: Connection) -> tuple[str | None, list[str], list[str]]:
+    """What the agent does; what is said; and the states of the events that tell of it."""
+    said = latest_app_status(connection, "t1")
+    texts = [row.parts[0]["text"] for row in messages_of(connection, "t1")]
+    events = events_after(connection, 0, task_id="t1", limit=100)
+    return (
+        None if said is None else said.state,
+        texts,
+        [event.data["state"] for event in events if event.type == "task"],
+    )
+
+
+@pytest.mark.slow
+async def test_what_could_not_be_written_is_written_and_told_later(journal: Watched) -> None:
+    house = make_house(journal, TasksEngine(provisioners={}), Config(), journal.clock)
+    await journal.change(stored_task(1, NOW, transition="start", status="succeeded"))
+    bundle = await journal.read(lambda connection: bundle_of(connection, "t1"))
+    assert bundle is not None
+    transcript, silent = Transcript("t1", bundle.build.id, house), cast("Conversation", Silent())
+    journal.full = True
+    transcript.evidence(Evidence("idle", "stability", NOW))
+    transcript.message(Message(0, "agent", NOW, (Text("one"),)))
+    async with anyio.create_task_group() as group:
+        group.start_soon(transcript.flush, silent)
+        await anyio.lowlevel.checkpoint()
+        transcript.message(Message(0, "agent", NOW, (Text("one and two"),)))
+        group.start_soon(transcript.flush, silent)
+    assert (await journal.read(told))[0] is None
+    journal.full = False
+    await transcript.flush(silent)
+    assert await journal.read(told) == ("idle", ["one and two"], ["idle"])
