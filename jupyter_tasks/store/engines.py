@@ -138,14 +138,15 @@ def _sqlite(place: Place, file: Path, writes: bool, foreign_keys: bool, pool: di
 def _set_journal(cursor: Any, journal: str) -> None:
     """Choose the kind of journal, which needs the file for a moment alone. SQLite does not wait for that by itself:
     the busy timeout is not heeded where two connections to a fresh file ask at once."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    left = BUSY_SECONDS * 100  # tries, not seconds: while a machine stands still, so does who has the file
     while True:
         try:
             cursor.execute(f"PRAGMA journal_mode = {journal}")
             return
         except sqlite3.OperationalError as problem:
-            if "is locked" not in str(problem) or time.monotonic() > deadline:
+            if "is locked" not in str(problem) or left <= 0:
                 raise
+            left -= 1
             time.sleep(0.01)
 
 

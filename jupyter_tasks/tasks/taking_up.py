@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from jupyter_tasks.agentapi.pulse import Pulse
 from jupyter_tasks.clock import Clock
 
 __all__ = ["TakingUp"]
@@ -29,7 +30,7 @@ class TakingUp:
     def __init__(self, count: int, clock: Clock) -> None:
         self._left = count
         self._clock = clock
-        self._attached = anyio.Event()
+        self._attached = Pulse(clock)
         self._attaching = anyio.Semaphore(AT_ONCE)
         self._following = anyio.Lock()
 
@@ -41,14 +42,12 @@ class TakingUp:
                 yield
         finally:
             self._left -= 1
-            if self._left <= 0:
-                self._attached.set()
+            self._attached.beat()
 
     @asynccontextmanager
     async def rest(self) -> AsyncIterator[None]:
         """The turn for what can wait: start it within, no more."""
-        with anyio.move_on_after(LAST):
-            await self._attached.wait()
+        await self._attached.until(lambda: self._left <= 0, LAST)
         async with self._following:
             yield
             await self._clock.sleep(PAUSE)
