@@ -20,6 +20,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import anyio
 
@@ -45,6 +46,7 @@ AGENT_ENDED = "agent_ended"
 """Code of the error for what an agent that has ended did not take: another run of it may."""
 _MAX_REPLIES = 64
 _BETWEEN_KEYS = 0.2  # seconds: two ESC at once are read as one key
+_KEY_SEEN_WITHIN = 2.0  # seconds that an agent which stands still may need for it; OpenCode forgets it after five
 
 
 class TerminalConversation:
@@ -234,12 +236,17 @@ class TerminalConversation:
         """See ``Conversation``."""
         if self._closed or not self._ready or self.state.at_rest:
             return False
-        name = f"interrupt/{uuid.uuid4().hex}"
+        name, seen = f"interrupt/{uuid.uuid4().hex}", self.changes
         for number, key in enumerate(self._format.interrupt):
             if number:
                 await self._clock.sleep(_BETWEEN_KEYS)
+                await self._pulse.until(partial(self._has_changed, seen), _KEY_SEEN_WITHIN)
+            seen = self.changes
             await self.raw(key, f"{name}/{number}")
         return True
+
+    def _has_changed(self, since: int) -> bool:
+        return self.changes != since
 
     # ---------------------------------------------------------------- keeping it going
 

@@ -384,6 +384,26 @@ async def test_interrupt_only_stops_a_turn(clock: FakeClock) -> None:
         assert agent.writes[-1] == b"\x03"
 
 
+async def test_a_second_key_waits_until_the_first_was_seen(clock: FakeClock) -> None:
+    """An agent that stood still in between would read both as one."""
+    agent = Agent(lambda text: None)
+    async with talking(agent, clock, kind="opencode") as (conversation, _), anyio.create_task_group() as group:
+        agent.show("hi\x1b]7501;state=idle\x1b\\")
+        await clock.advance(1)
+        agent.show("\x1b]7501;state=working\x1b\\")
+        for seen in (True, False):
+            agent.writes.clear()
+            group.start_soon(conversation.interrupt)
+            await clock.advance(1)
+            assert agent.writes == [b"\x1b"]
+            if seen:
+                agent.show("\nesc again to interrupt")
+                await clock.advance(0.1)
+            else:
+                await clock.advance(2)
+            assert agent.writes == [b"\x1b", b"\x1b"]
+
+
 async def test_exit_outranks_everything(clock: FakeClock) -> None:
     agent = Agent()
     async with talking(agent, clock) as (conversation, _):
