@@ -124,6 +124,11 @@ class LiveWorkspace:
     # ------------------------------------------------------------ what others want
 
     @property
+    def attached(self) -> bool:
+        """Whether the link is up."""
+        return self._link is not None
+
+    @property
     def link(self) -> Link:
         """The link. Raises: Conflict before it is up."""
         if self._link is None:

@@ -47,7 +47,7 @@ async def read(
         )
     names = ["agent"] if kind is models.LogKind.agent else [f"script-{each.id}" for each in _scripts(bundle)]
     titles = {f"script-{each.id}": each.display_name for each in _scripts(bundle)}
-    if live is not None:
+    if live is not None and live.attached:
         texts = [(name, await _log(live.link, name, MOST_LOG)) for name in names]
         logs = [
             _entry(index, text, house.clock.now(), titles.get(name, name)) for index, (name, text) in enumerate(texts)

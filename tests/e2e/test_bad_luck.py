@@ -208,7 +208,9 @@ resource "coder_script" "thief" {
     write_agent(home, "taken", script, command="true", programs='"python3"', more=taken)
     task = tasks.create("taken", "do it")
     until(
-        lambda: "port 3284 for agentapi cannot be opened" in tasks.said(task, "script"), 20, tasks.said(task, "script")
+        lambda: "port 3284 for agentapi cannot be opened" in tasks.said(task, "script"),
+        20,
+        lambda: tasks.said(task, "script"),
     )
     home.cli("delete", "-y", task)
     tasks.nothing_is_left()
