@@ -291,8 +291,13 @@ class Talk:
         while True:
             self._look = anyio.Event()
             if self._open and conversation.ready:
-                await self._give_prompt(conversation)
-                await self._give_inputs(conversation)
+                try:
+                    await self._give_prompt(conversation)
+                    await self._give_inputs(conversation)
+                except LinkError as error:
+                    _log.info("task %s: not given: %s", self._task_id, error.message)
+                    await self._house.clock.sleep(RETRY_EVERY)
+                    continue
             await self._look.wait()
 
     async def _give_prompt(self, conversation: TerminalConversation) -> None:
@@ -303,9 +308,9 @@ class Talk:
             return
         try:
             await conversation.send(row.prompt, key=f"prompt-{self._build_id}", origin="prompt")
-        except (AgentError, LinkError) as error:
+        except AgentError as error:
             await self._house.log(self._task_id, self._build_id, "agent", f"The prompt was not taken: {error}", "error")
-            self._transcript.prompt_sent = isinstance(error, AgentError) and error.code != AGENT_ENDED
+            self._transcript.prompt_sent = error.code != AGENT_ENDED
 
     async def _give_inputs(self, conversation: TerminalConversation) -> None:
         for row in await self._house.journal.read(lambda connection: undelivered_inputs(connection, self._task_id)):
@@ -314,7 +319,7 @@ class Talk:
             try:
                 await conversation.send(row.text, key=f"input-{row.id}", taken=settle)
             except LinkError:
-                return
+                raise
             except TasksError as error:
                 if error.code == AGENT_ENDED:
                     return  # it was acknowledged: the agent of the next start gets it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,7 +21,7 @@ from jupyter_tasks.agentapi.messages import Message, Text
 from jupyter_tasks.agentapi.signals import Evidence
 from jupyter_tasks.clock import Clock, SystemClock
 from jupyter_tasks.config import TasksEngine
-from jupyter_tasks.errors import StoreReadOnly
+from jupyter_tasks.errors import LinkError, StoreReadOnly
 from jupyter_tasks.server.engine_parts import make_house
 from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.event_rows import events_after
@@ -104,8 +105,27 @@ class LineAgent:
         return False
 
 
+class CutOff(LineAgent):
+    """Cannot be reached at first; ``typed`` are the keys in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = 0
+        self.reached = False
+        self.typed: list[str] = []
+
+    async def write_terminal(self, terminal: str, data: bytes, key: str) -> bool:
+        if not self.reached:
+            self.refused += 1
+            raise LinkError("There is no way to it.")
+        self.typed.append(key)
+        return await super().write_terminal(terminal, data, key)
+
+
 @asynccontextmanager
-async def talking(journal: Watched, agent: LineAgent) -> AsyncIterator[Talk]:
+async def talking(
+    journal: Watched, agent: LineAgent, registered: AgentAPIRegistered = REGISTERED
+) -> AsyncIterator[Talk]:
     """The talk with an agent that takes input, and says nothing any more."""
     house = make_house(journal, TasksEngine(provisioners={}), Config(), journal.clock)
     await journal.change(stored_task(1, NOW, transition="start", status="succeeded"))
@@ -113,7 +133,7 @@ async def talking(journal: Watched, agent: LineAgent) -> AsyncIterator[Talk]:
     assert bundle is not None
     talk = Talk(bundle, house, cast("Link", agent))
     agent.screen = lambda: talk.conversation.screen() if talk.conversation is not None else ""
-    talk.register(REGISTERED)
+    talk.register(registered)
     async with agent.send, agent.chunks, anyio.create_task_group() as group:
         group.start_soon(talk.run)
         await until(lambda: talk.conversation is not None and talk.conversation.ready)
@@ -162,6 +182,20 @@ async def test_what_was_typed_before_a_restart_is_not_typed_again(journal: Watch
     async with talking(journal, agent):
         await until(lambda: (1, 0) in journal.left)
     assert agent.keys == {"input-1/text", "input-1/enter/0"}
+
+
+@pytest.mark.slow
+async def test_nothing_overtakes_a_prompt_that_did_not_get_through(journal: Watched) -> None:
+    agent = CutOff()
+    async with talking(journal, agent, replace(REGISTERED, initial_prompt="given")) as talk:
+        for _ in range(100):
+            talk.look()
+            await anyio.lowlevel.checkpoint()
+        await until(lambda: agent.refused > 1)
+        assert agent.refused == 2, "it is tried again after a pause"
+        agent.reached = True
+        await until(lambda: "input-1/enter/0" in agent.keys)
+    assert [key.partition("/")[0] for key in agent.typed] == ["prompt-b1", "prompt-b1", "input-1", "input-1"]
 
 
 class Silent:
