@@ -35,6 +35,9 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
+_AGAIN_AFTER = 1.0
+_AGAIN_AT_MOST = 60.0
+
 
 class TaskSession:
     """One task's loop. ``live`` is its workspace while one is attached."""
@@ -50,6 +53,18 @@ class TaskSession:
     def wake(self) -> None:
         """A newer build has been accepted: drop what is being done and look."""
         self._woken.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until it is woken."""
+        async with anyio.create_task_group() as group:
+
+            async def alarm() -> None:
+                await self._house.clock.sleep(seconds)
+                group.cancel_scope.cancel()
+
+            group.start_soon(alarm, name=f"pause {self.task_id}")
+            await self._woken.wait()
+            group.cancel_scope.cancel()
 
     async def run(self, known: TaskBundle | None = None, turns: TakingUp | None = None) -> None:
         """Until there is nothing to do. ``known``: the task as it is now, from an engine that takes it up in turn."""
@@ -258,10 +273,17 @@ class Sessions:
         self._group.start_soon(self._run, session, known, turns, name=f"session {session.task_id}")
 
     async def _run(self, session: TaskSession, known: TaskBundle | None, turns: TakingUp | None) -> None:
+        again = _AGAIN_AFTER
         try:
-            await session.run(known, turns)
-        except Exception:  # noqa: BLE001 - one task's end must not be the engine's
-            _log.exception("the session of task %s ended unexpectedly", session.task_id)
-            self._house.slots.release(session.task_id)
+            while True:
+                try:
+                    await session.run(known, turns)
+                    return
+                except Exception:  # noqa: BLE001 - one task's end must not be the engine's: the disk is full, say
+                    _log.exception("the session of task %s ended; again in %g s", session.task_id, again)
+                    self._house.slots.release(session.task_id)
+                known = turns = None
+                await session.pause(again)
+                again = min(2 * again, _AGAIN_AT_MOST)
         finally:
             self._running.pop(session.task_id, None)
