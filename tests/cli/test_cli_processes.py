@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blocked import until_blocked
 from shell_engine import Shell
 
 from jupyter_tasks import models
@@ -111,6 +112,7 @@ def test_ctrl_c_ends_the_waiting_only(shell: Shell) -> None:
         env=shell.environment,
     )
     until(shell.service.followed.is_set)
+    until_blocked(running.pid)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=40)
     assert running.returncode == 130

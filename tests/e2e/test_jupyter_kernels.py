@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blocked import until_blocked
 from held_task import write_held
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_servers import PROMPT, READY, Server
@@ -173,9 +174,11 @@ def test_interrupting_a_kernel_ends_the_waiting_and_not_the_task(
     one.cell(f"%%task -t {held} -o task\nwork for 600")
     task = one.cell("print(task.id)").strip()
     until(lambda: server.summaries()[task] == "Working", 30, home.log())
-    request = one.client.execute("task.wait()")
-    while one.hear(60)["msg_type"] != "execute_input":
+    pid = int(one.cell("import os; print(os.getpid())"))
+    request = one.client.execute("print('waiting'); task.wait()")
+    while one.hear(60)["msg_type"] != "stream":
         pass
+    until_blocked(pid)
     one.interrupt()
     while (message := one.hear(60))["msg_type"] != "error":
         pass

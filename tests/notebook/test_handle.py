@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+from blocked import interrupt_when_blocked
 from IPython.core.interactiveshell import InteractiveShell
 from notebook_engine import NotebookEngine
 
@@ -92,13 +93,13 @@ def test_interrupt_ends_the_waiting_and_not_the_task(
     shell: InteractiveShell, notebook_engine: NotebookEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notebook_engine.create("purple")
-    main = threading.main_thread().ident or 0
-    interrupt = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))  # what a kernel's interrupt does
+    interrupt = interrupt_when_blocked(signal.SIGINT)  # what a kernel's interrupt does
     shell.push({"interrupt_soon": interrupt.start})
     result = shell.run_cell("t = %tasks show purple\ninterrupt_soon()\nt.wait()\nafter = 1")
     assert isinstance(result.error_in_exec, WaitInterrupted)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
     assert "after" not in shell.user_ns
+    interrupt.join()
     shown = capsys.readouterr().out
     assert shown.strip() == "Stopped waiting; task purple goes on."
     assert shell.user_ns["t"].status == "pending"
