@@ -276,8 +276,10 @@ def test_delete_during_every_build(home: Home, tasks: Tasks) -> None:
     assert tasks.client.usage().active == 0
 
 
-def test_sends_at_once_are_queued_in_order_also_over_a_pause(tasks: Tasks) -> None:
-    task = tasks.create()
+def test_sends_at_once_are_queued_in_order_also_over_a_pause(home: Home, tasks: Tasks) -> None:
+    # a pause takes a moment only: what does not end when it is told to holds it until it was asked about
+    holds = "nohup sh -c 'trap : TERM; until test -e ~/asked; do sleep 0.1; done' > /dev/null 2>&1 &"
+    task = tasks.create(parameters={"setup_script": holds})
     tasks.is_(task, "Ready to review")
     colours = ["teal", "red", "navy", "green"]
     answers = together(4, lambda number: tasks.client.send(task, f"change the colour to {colours[number]}"))
@@ -290,6 +292,8 @@ def test_sends_at_once_are_queued_in_order_also_over_a_pause(tasks: Tasks) -> No
         tasks.client.send(task, "too late")
     with pytest.raises(Conflict, match="already active"):
         tasks.client.resume(task)
+    (inside,) = home.state.glob("workspaces/*/home")
+    (inside / "asked").touch()
     tasks.has(task, "paused")
     tasks.client.resume(task)
     tasks.when(task, lambda _: len(tasks.inputs(task)) >= 7)
