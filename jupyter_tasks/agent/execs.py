@@ -135,6 +135,8 @@ class Exec:
         self._maybe_finish()
 
     def _stop_waiting(self) -> None:
+        for output in list(self._outputs):
+            output.drain()
         if self._stream.full:  # the reader is slow, and its bytes are still in the pipe
             self._loop.later(LINGER, self._stop_waiting)
             return

@@ -162,4 +162,5 @@ class Job:
         if self._timed_out:
             self.kill(signal.SIGKILL)
         # what the program wrote last is still in the pipe, and belongs before its end
+        self.output.drain()
         self._loop.later(0, lambda: self._on_end(code, self._timed_out))

@@ -96,10 +96,12 @@ class Service:
 
     def _match(self) -> None:
         while self._waiting and self._parked:
-            client, timer = self._waiting.popleft()
-            timer.cancel()
             engine = self._parked.popleft()
             engine.write(b"\x01")
+            if engine.closed:  # by an engine that is gone: the client waits for the next one
+                continue
+            client, timer = self._waiting.popleft()
+            timer.cancel()
             relay(engine, client)
         self._resume()
 

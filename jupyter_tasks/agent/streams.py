@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHUNK = 256 * 1024
 HIGH = 256 * 1024  # a stream with so much unsent is full; one more chunk may still be added
+_ARRIVED = 1 << 20  # no pipe or terminal holds more; a program may write for ever
 
 
 def ignore(*_: object) -> None:
@@ -28,8 +29,8 @@ class Stream:
     """A non-blocking socket, pipe or terminal.
 
     Callbacks: ``on_data(bytes)``, ``on_eof()`` (the far side sends no more), ``on_drain()`` (room again after
-    ``full``), ``on_close()`` (once, whatever closed it). ``on_gone()`` follows ``on_close``: it belongs to whoever
-    accepted the stream, the others to whoever uses it now.
+    ``full``), ``on_close()`` (once, whatever closed it, also when that was before it was set). ``on_gone()`` follows
+    ``on_close``: it belongs to whoever accepted the stream, the others to whoever uses it now.
     """
 
     def __init__(self, loop: Loop, fd: int, sock: socket.socket | None = None) -> None:
@@ -47,7 +48,7 @@ class Stream:
         self.on_data: Callable[[bytes], object] = ignore
         self.on_eof: Callable[[], object] = ignore
         self.on_drain: Callable[[], object] = ignore
-        self.on_close: Callable[[], object] = ignore
+        self._on_close: Callable[[], object] = ignore
         self.on_gone: Callable[[], object] = ignore
         os.set_blocking(fd, False)
 
@@ -69,6 +70,17 @@ class Stream:
     def fileno(self) -> int:
         return self._fd
 
+    @property
+    def on_close(self) -> Callable[[], object]:
+        return self._on_close
+
+    @on_close.setter
+    def on_close(self, call: Callable[[], object]) -> None:
+        if self.closed:  # the far side was gone before it was answered, and nobody would be told
+            self._loop.later(0, call)
+        else:
+            self._on_close = call
+
     # reading
 
     def resume(self) -> None:
@@ -80,6 +92,13 @@ class Stream:
         """Deliver nothing for now: the kernel's buffer fills, then the far side waits."""
         self._wants_read = False
         self._update()
+
+    def drain(self) -> None:
+        """Deliver what has arrived so far at once, unless it is paused."""
+        taken, left = 1, _ARRIVED
+        while taken and left > 0 and self._wants_read and not (self.eof or self.closed):
+            taken = self._receive()
+            left -= taken
 
     def hung_up(self) -> bool:
         """After ``on_eof``: whether the far side has closed altogether (only a unix socket can tell)."""
@@ -124,7 +143,7 @@ class Stream:
             self._sock.close()
         else:
             os.close(self._fd)
-        on_close, self.on_close = self.on_close, ignore
+        on_close, self._on_close = self._on_close, ignore
         self.on_data = self.on_eof = self.on_drain = ignore
         on_close()
         self.on_gone()
@@ -157,21 +176,23 @@ class Stream:
         if mask & READ and self._wants_read and not self.closed:
             self._receive()
 
-    def _receive(self) -> None:
+    def _receive(self) -> int:
+        """Returns: how many bytes were delivered."""
         try:
             data = os.read(self._fd, CHUNK)
         except (BlockingIOError, InterruptedError):
-            return
+            return 0
         except OSError:  # reset, or EIO: a terminal whose last program has gone
             data = b""
         if data:
             self.on_data(data)
-            return
+            return len(data)
         self.eof = True
         self._update()
         self.on_eof()
         if self.ended:
             self.close()
+        return 0
 
     def _send(self, data: bytes | bytearray) -> int:
         try:

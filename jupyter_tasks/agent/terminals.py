@@ -28,6 +28,7 @@ MOST_OPEN = 64
 MOST_CLOSED = 16
 KEYS = 1024
 INPUT_LIMIT = 1 << 20
+LINGER = 1.0
 _ARGUMENT_SHOWN = 2048
 
 
@@ -186,7 +187,12 @@ class Terminals:
             self._close(terminal)
         else:
             # the hang-up follows the last bytes; a program that detached may hold the terminal open: not for ever
-            self._processes.loop.later(1.0, stream.close)
+            self._processes.loop.later(LINGER, lambda: self._hang_up(stream))
+
+    @staticmethod
+    def _hang_up(stream: Stream) -> None:
+        stream.drain()
+        stream.close()
 
     def _silent(self, terminal: Terminal) -> None:
         if terminal.exit is not None:
