@@ -32,6 +32,8 @@ class FakeRoom:
     owner_name: str = OWNER
     calls: list[tuple[object, ...]] = field(default_factory=list)
     """What was asked, in order."""
+    watched: set[str] = field(default_factory=set)
+    """The tasks whose own events somebody has begun to read, as those do who wait for one."""
     _tasks: dict[str, models.Task] = field(default_factory=dict)
     _events: list[models.Event] = field(default_factory=list)
     _readers: list[MemoryObjectSendStream[models.Event]] = field(default_factory=list)
@@ -74,6 +76,8 @@ class FakeRoom:
         send, receive = anyio.create_memory_object_stream[models.Event](_QUEUE)
         missed = [] if after is None else [event for event in self._events if event.id > after]
         self._readers.append(send)
+        if task_id is not None:
+            self.watched.add(task_id)
         try:
             yield _stream(missed, receive, task_id)
         finally:

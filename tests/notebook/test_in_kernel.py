@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from blocked import until_blocked
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from notebook_engine import NotebookEngine
@@ -105,11 +106,14 @@ def test_a_card_lives_and_answers(front: Front, notebook_engine: NotebookEngine)
 
 
 @pytest.mark.parametrize("code", ["t.wait()", "await t", "%%task --wait --name red\ngo"])
-def test_interrupting_the_kernel_ends_the_waiting(front: Front, notebook_engine: NotebookEngine, code: str) -> None:
+def test_interrupting_the_kernel_ends_the_waiting(
+    front: Front, notebook_engine: NotebookEngine, code: str, until: Callable[..., None]
+) -> None:
     front.cell("t = %task --name purple go")
+    pid = int(_result(front.cell("import os; os.getpid()"))["text/plain"])
     request = front.run(code)
-    front.until(lambda m: m["msg_type"] == "execute_input" and m["parent_header"]["msg_id"] == request)
-    time.sleep(0.5)  # it waits now; there is nothing to see of it
+    until(lambda: notebook_engine.service.watched)
+    until_blocked(pid)
     front.manager.interrupt_kernel()
     said = front.done(request)
     shown = "".join(m["content"].get("text", "") + "\n".join(m["content"].get("traceback", [])) for m in said)
