@@ -131,7 +131,7 @@ NAMES = [
 
 def _ask(agent: AgentProcess, line: bytes) -> dict[str, object]:
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(10)
+        sock.settimeout(40)
         sock.connect(str(agent.address.socket))
         sock.sendall(line)
         sock.shutdown(socket.SHUT_WR)
@@ -185,7 +185,7 @@ def _log(agent: AgentProcess) -> str:
 
 
 def _wait(agent: AgentProcess) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while time.monotonic() < deadline:
         try:
             with socket.socket(socket.AF_UNIX) as sock:
