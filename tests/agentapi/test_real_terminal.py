@@ -159,16 +159,20 @@ async def test_a_scripted_agent_with_stability_alone(tmp_path: Path) -> None:
     (tmp_path / "script.json").write_text(json.dumps(script))
     argv = [sys.executable, "-m", "jupyter_tasks.testing.scripted_agent", "script.json"]
     async with running(argv, tmp_path, stability=0.4) as (conversation, heard, _):
+        # an agent that the machine lets stand still is taken for one that rests, until it goes on
+        def rests_after(word: str) -> bool:
+            return conversation.status == "stable" and conversation.messages[-1].text.split("\n")[-1] == word
+
         await conversation.send("say hi", key="1")
         assert conversation.status == "running"
-        await until(lambda: conversation.status == "stable")
+        await until(lambda: rests_after("there"))
         assert texts(conversation.messages) == [
             ("agent", "Hello, what shall I do?"),
             ("user", "say hi"),
             ("agent", "hi\nthere"),
         ]
         await conversation.send("long", key="2")
-        await until(lambda: conversation.status == "stable")
+        await until(lambda: rests_after("99"))
         assert conversation.messages[-1].text == "\n".join(str(n) for n in range(100))
         await conversation.send("crash", key="3")
         await until(lambda: conversation.state.source == "exit")
