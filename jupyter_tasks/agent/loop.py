@@ -97,9 +97,10 @@ class Loop:
 
     def run(self) -> None:
         """Run until ``stop``."""
+        # first: a signal between the two would be taken and never heard of
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         for number in HANDLED_SIGNALS:
             signal.signal(number, lambda *_: None)
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         self._running = True
         self._reap()
         try:

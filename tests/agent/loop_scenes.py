@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from jupyter_tasks.agent.events import EventLog
 from jupyter_tasks.agent.execs import LINGER, Exec
@@ -176,9 +178,31 @@ def an_engine_that_left(scene: Scene) -> None:
     scene.loop.run()
 
 
+def a_signal_as_it_begins(scene: Scene) -> None:
+    """The signal to end comes as soon as it is not deadly any more."""
+
+    def end(frame: FrameType, event: str, _value: object) -> None:
+        ours = event == "return" and frame.f_code is signal.signal.__code__
+        if ours and signal.getsignal(signal.SIGTERM) is not before:
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    scene.loop.on_signal(signal.SIGTERM, lambda: scene.say("ended"))
+    sys.setprofile(end)
+    scene.loop.run()
+
+
 SCENES: dict[str, Callable[[Scene], None]] = {
     scene.__name__: scene
-    for scene in (last_words, a_terminals_end, a_slow_reader, a_caller_who_left, an_engine_that_left)
+    for scene in (
+        last_words,
+        a_terminals_end,
+        a_slow_reader,
+        a_caller_who_left,
+        an_engine_that_left,
+        a_signal_as_it_begins,
+    )
 }
 
 if __name__ == "__main__":

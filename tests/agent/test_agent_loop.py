@@ -15,6 +15,7 @@ OUTCOMES = {
     "a_slow_reader": "True",
     "a_caller_who_left": "ended",
     "an_engine_that_left": "b'hello'",
+    "a_signal_as_it_begins": "ended",
 }
 
 

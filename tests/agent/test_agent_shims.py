@@ -61,8 +61,9 @@ async def test_agentapi_in_a_script_registers_a_terminal_and_exits_with_the_agen
 
 @pytest.mark.slow
 async def test_ending_agentapi_ends_the_agent(link: Link) -> None:
-    text = "agentapi server -- sh -c 'trap \"echo told; exit 0\" TERM; while :; do sleep 0.05; done' < /dev/null & "
-    text += "sleep 0.5; kill -TERM $!; wait $!; echo status $?"
+    agent = "trap 'echo told; exit 0' TERM; touch ~/up; while :; do sleep 0.05; done"
+    text = f'agentapi server -- sh -c "{agent}" < /dev/null > ~/out & '
+    text += "until [ -e ~/up ] && grep Starting ~/out; do sleep 0.05; done; kill -TERM $!; wait $!; echo status $?"
     await link.start(manifest_of(scripts=[script("s", text)], env={FREE: "0"}))
     registered = await until(link, AgentAPIRegistered)
     assert (await whole(link, registered.terminal)).endswith(b"told\r\n")
@@ -73,7 +74,8 @@ async def test_ending_agentapi_ends_the_agent(link: Link) -> None:
 @pytest.mark.slow
 async def test_a_killed_agentapi_hangs_the_agent_up_and_a_new_one_may_come(link: Link) -> None:
     text = (
-        "agentapi server -- sleep 60 < /dev/null & sleep 0.5; agentapi server -- true < /dev/null; kill -9 $!; wait; "
+        "agentapi server -- sleep 60 < /dev/null > ~/out & until grep Starting ~/out; do sleep 0.05; done; "
+        "agentapi server -- true < /dev/null; kill -9 $!; wait; "
     )
     text += "until agentapi server -- echo second < /dev/null; do sleep 0.1; done"
     await link.start(manifest_of(scripts=[script("s", text)], env={FREE: "0"}))

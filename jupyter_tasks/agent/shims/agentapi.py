@@ -188,11 +188,12 @@ def _serve(options: dict[str, Any], command: list[str]) -> int:
     asked = registration(options, command, dict(os.environ), os.getcwd())
     asked["initial_prompt"] = asked["initial_prompt"] or piped_prompt()
     answer = control.request("agentapi.register", pid=os.getpid(), **asked)
-    sys.stdout.write(f"Starting server on port {answer['port']}\n")
-    sys.stdout.flush()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: control.send(signal="TERM"))
     signal.signal(signal.SIGUSR1, lambda *_: None)  # "save the state": the engine always has it
+    # whoever sees that it has started may end it: not before it can pass that on
+    sys.stdout.write(f"Starting server on port {answer['port']}\n")
+    sys.stdout.flush()
     _write_pid_file(options["pid-file"])
     try:
         code = _wait(control)
