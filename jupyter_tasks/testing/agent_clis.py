@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,16 +50,17 @@ class AgentClis:
         return (self.directory / name).resolve()
 
     def version(self, name: str) -> str:
-        """What the command says its version is."""
-        done = subprocess.run(
-            [str(self.directory / name), "--version"],
-            env={"PATH": self.path, "HOME": "/nonexistent"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return done.stdout.strip()
+        """What the command says its version is; nothing where it does not run."""
+        with tempfile.TemporaryDirectory() as home:
+            done = subprocess.run(
+                [str(self.directory / name), "--version"],
+                env={"PATH": self.path, "HOME": home},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        return "" if done.returncode else done.stdout.strip()
 
 
 def agent_clis() -> AgentClis:
@@ -82,10 +84,25 @@ def _installed() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = root / "done"
         if not done.exists():
-            _npm(root, os.environ.get("PATH", os.defpath), NODE)
-            _npm(root, f"{root}/node_modules/.bin:{os.environ.get('PATH', os.defpath)}", *PINNED)
+            try:
+                _install(root)
+            except NoAgentClis:  # a registry that was out of reach for a moment
+                _install(root)
             done.touch()
     return root / "node_modules" / ".bin"
+
+
+def _install(root: Path) -> None:
+    """All of them, from nothing. npm is content without what a command really runs: that is an optional dependency."""
+    shutil.rmtree(root / "node_modules", ignore_errors=True)
+    for name in ("package.json", "package-lock.json"):
+        (root / name).unlink(missing_ok=True)
+    _npm(root, os.environ.get("PATH", os.defpath), NODE)
+    _npm(root, f"{root}/node_modules/.bin:{os.environ.get('PATH', os.defpath)}", *PINNED)
+    clis = AgentClis(root / "node_modules" / ".bin")
+    mute = [name for name in _COMMANDS if not ((clis.directory / name).exists() and clis.version(name))]
+    if mute:
+        raise NoAgentClis(f"npm installed {', '.join(mute)} without the program behind the command.")
 
 
 def _npm(root: Path, path: str, *packages: str) -> None:
