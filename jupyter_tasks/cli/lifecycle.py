@@ -98,11 +98,14 @@ def _built(client: Client, task: Task, build: WorkspaceBuild | None, wanted: set
 
     progress = Progress(build.created_at if build is not None else datetime.now(timezone.utc))
     after, before = task.last_event_id, task.status
+    told: object = None
 
     def show(event: models.Event | None) -> None:
-        nonlocal after
-        after = after if event is None else event.id
-        if event is not None and event.type == models.EventType.build_log:
+        nonlocal after, told
+        if event is None:
+            return
+        after, told = event.id, event.data.get("status", told)
+        if event.type == models.EventType.build_log:
             progress.heard(models.BuildLogEntry.model_validate(event.data.get("entry")))
 
     with going_on(task):
@@ -115,7 +118,8 @@ def _built(client: Client, task: Task, build: WorkspaceBuild | None, wanted: set
                     before = current.status
                 elif current.status != before or _failed(client, task, build):
                     break
-        late_events(client, task, after, show, lambda event: event.data.get("status") == current.status.value)
+        status = current.status.value
+        late_events(client, task, after, show, "" if status in {task.status.value, told} else status)
     progress.end(well=current.status in wanted)
     if current.status not in wanted:
         raise WorkspaceFailed(

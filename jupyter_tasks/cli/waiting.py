@@ -25,6 +25,7 @@ __all__ = ["follow", "going_on", "late_events", "outcome"]
 
 
 _LATE = 0.5  # seconds
+_CERTAIN = 20.0  # seconds for what is known to come: an engine may stand still for some of them
 
 
 @contextmanager
@@ -50,22 +51,24 @@ def follow(client: Client, task: Task) -> Task:
                 show.event(event)
                 if settled(current):
                     break
+        if current.status not in {task.status, show.status}:  # that it changed is told too, behind why it did
+            late_events(client, task, show.seen, show.event, current.status.value)
         late_events(client, task, show.seen, show.event)
         active = current.status == models.TaskStatus.active
         show.end(client.messages(task.id) if active else (), well=active)
     return current
 
 
-def late_events(
-    client: Client, task: Task, after: int, show: Callable[[Event], None], last: Callable[[Event], bool] | None = None
-) -> None:
-    """Show what is still under way, up to the ``last`` one: a task is fetched ahead of its events, and an agent's own
-    report is ahead of its last words, which come by way of the terminal."""
-    with suppress(TimeoutError), closing(client.watch(task.id, after=after, timeout=_LATE)) as seen:
+def late_events(client: Client, task: Task, after: int, show: Callable[[Event], None], status: str = "") -> None:
+    """Show what is still under way: a task is fetched ahead of its events, and an agent's own report is ahead of its
+    last words, which come by way of the terminal. ``status``: up to the event that tells of it, which is certain to
+    come."""
+    timeout = _CERTAIN if status else _LATE
+    with suppress(TimeoutError), closing(client.watch(task.id, after=after, timeout=timeout)) as seen:
         for _, event in seen:
             if event is not None:
                 show(event)
-                if last is not None and last(event):
+                if status and event.data.get("status") == status:
                     return
 
 
@@ -74,6 +77,7 @@ class _Show:
 
     def __init__(self, task: Task) -> None:
         self.seen = task.last_event_id
+        self.status: object = None  # that was told last
         self._progress = Progress(task.created_at)
         self._talk = Talk(self._progress.say)
         self._held: list[Message] = []
@@ -86,6 +90,7 @@ class _Show:
         if event is None:
             return
         self.seen = event.id
+        self.status = event.data.get("status", self.status)
         if event.type == models.EventType.build_log:
             self._progress.heard(models.BuildLogEntry.model_validate(event.data.get("entry")))
         elif event.type == models.EventType.message:

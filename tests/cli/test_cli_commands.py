@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -187,6 +189,26 @@ def test_follow_of_a_quick_failure_still_shows_the_stage_that_failed(shell: Shel
     done = shell.run("create", "x", "--follow")
     assert done.code == 1
     assert "✗ workspace" in done.out
+
+
+def test_an_engine_that_stands_still_is_waited_for_by_those_who_follow(shell: Shell) -> None:
+    open_events = shell.service.events
+
+    @asynccontextmanager
+    async def events(*, after: int | None, task_id: str | None = None) -> AsyncIterator[AsyncIterator[models.Event]]:
+        await anyio.sleep(0.7)
+        async with open_events(after=after, task_id=task_id) as found:
+            yield found
+
+    async def part(task: models.Task) -> None:
+        shell.service.stage(task, "workspace", "no namespaces here", level="error")
+        shell.service.change(task, status=models.TaskStatus.error, reason="no namespaces here")
+
+    shell.service.events = events  # type: ignore[method-assign]
+    shell.service.on_create = shell.service.on_resume = part
+    assert "✗ workspace" in shell.run("create", "x", "--follow").out
+    shell.create(name="green", status=models.TaskStatus.paused)
+    assert "✗ workspace" in shell.run("resume", "green", "-y").out
 
 
 def test_list_has_coders_columns_and_json(shell: Shell) -> None:
