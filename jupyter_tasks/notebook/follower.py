@@ -73,6 +73,7 @@ class _Followed:
     diff_of: tuple[object, ...] = ()
     next_due: float = 0.0
     busy: bool = False
+    failures: int = 0  # in a row
 
 
 class Follower:
@@ -287,11 +288,15 @@ class Follower:
                 self.remove(card)
         except TasksError as error:
             followed.stale |= {"task", "messages"}
+            followed.changed = True  # no event comes again that has been heard
+            followed.failures += 1
             self._tell(followed, Change(problem=str(error)))
         else:
+            followed.failures = 0
             self._tell(followed, change)
         finally:
-            followed.next_due = self._clock.monotonic() + PACE  # from when it was shown: fetching takes its time
+            rest = min(_LONGEST_DELAY, PACE * 4.0 ** min(followed.failures, 4))
+            followed.next_due = self._clock.monotonic() + rest  # from when it was shown: fetching takes its time
             followed.busy = False
             self._wake()
 

@@ -15,7 +15,7 @@ import pytest
 from notebook_engine import NotebookEngine
 
 from jupyter_tasks import TaskHandle, models
-from jupyter_tasks.errors import EngineUnavailable
+from jupyter_tasks.errors import Conflict, EngineUnavailable
 from jupyter_tasks.notebook.follower import PACE, Change, Follower
 from jupyter_tasks.notebook.widgets import TaskWidget, _newest
 
@@ -222,6 +222,25 @@ def test_a_break_loses_nothing(notebook_engine: NotebookEngine, until: Until) ->
 
     notebook_engine.do(fall_over)
     until(lambda: any(c.task and c.task.reason == "while away" for _, c in card.changes))
+
+
+def test_a_fetch_that_fails_is_made_again(notebook_engine: NotebookEngine, until: Until) -> None:
+    service, task = notebook_engine.service, notebook_engine.create("purple")
+    card, ask = Plain(task.id), service.get
+    failures: list[Exception] = []
+
+    async def get(user: str, wanted: str) -> models.Task:
+        if failures:
+            raise failures.pop()
+        return await ask(user, wanted)
+
+    service.get = get  # type: ignore[method-assign]
+    notebook_engine.session.follower.add(card)
+    until(lambda: service._readers and card.changes)
+    failures.append(Conflict("Not now."))
+    notebook_engine.change(task, reason="changed")
+    until(lambda: card.problems)
+    until(lambda: any(c.task and c.task.reason == "changed" and c.problem == "" for _, c in card.changes))
 
 
 @pytest.mark.slow
