@@ -121,9 +121,10 @@ def engine_runs() -> bool:
 
 def hand_over(timeout: float = _END) -> bool:
     """Ask the running engine to end, its workspaces running on. Whether it is gone within ``timeout`` seconds."""
-    if _ask("POST", "/api/v2/engine/handover", places.engine_socket(), _ASK) is None:
-        return not engine_runs()
-    return _gone(timeout)
+    path = places.engine_socket()
+    heard = _ask("POST", "/api/v2/engine/handover", path, _ASK) is not None
+    # one that stands still for longer than we listen has been asked all the same
+    return _gone(timeout if heard or path.exists() else 0.0)
 
 
 def stop_engine(timeout: float = _END) -> bool:
