@@ -71,6 +71,8 @@ def announced(pid: int) -> dict[str, Any] | None:
     begin = next((n for n, word in enumerate(words[:8]) if os.path.basename(word) == _SHIM), len(words))
     if words[begin + 1 : begin + 2] != ["server"] or not stat.S_ISCHR(stdin):
         return None
+    if not given:
+        return None  # it becomes the shim just now: the kernel shows no variables then, and no PATH finds no agent
     try:
         options, command = parse(words[begin + 2 :], given)
     except Wrong:

@@ -75,6 +75,22 @@ def test_a_prompt_may_come_through_a_pipe(tmp_path: Path) -> None:
         process.communicate()
 
 
+@linux
+def test_nothing_is_begun_without_the_variables(tmp_path: Path) -> None:
+    """The kernel shows none while a launcher becomes the shim: 1 of 3,000 was seen in that moment."""
+    shim = tmp_path / "agentapi"
+    shim.write_text("#!/bin/sh\necho there\nkill -STOP $$\n")
+    shim.chmod(0o700)
+    words = [str(shim), "server", "--", "claude"]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={}) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"there\n"
+        try:
+            assert announced(process.pid) is None
+        finally:
+            process.kill()
+
+
 def test_other_processes_and_none_at_all() -> None:
     assert announced(os.getpid()) is None
     process = subprocess.Popen([sys.executable, "-c", "pass"])
