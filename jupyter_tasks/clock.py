@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Clock", "SystemClock"]
+if TYPE_CHECKING:
+    import anyio
+
+__all__ = ["Clock", "SystemClock", "wait_for"]
 
 
 class Clock(Protocol):
@@ -38,3 +41,18 @@ class SystemClock:
         import anyio
 
         await anyio.sleep(seconds)
+
+
+async def wait_for(event: anyio.Event, seconds: float, clock: Clock) -> None:
+    """Wait until ``event`` is set, at most so many ``seconds`` of ``clock``."""
+    import anyio
+
+    async with anyio.create_task_group() as group:
+
+        async def alarm() -> None:
+            await clock.sleep(seconds)
+            group.cancel_scope.cancel()
+
+        group.start_soon(alarm, name="alarm")
+        await event.wait()
+        group.cancel_scope.cancel()

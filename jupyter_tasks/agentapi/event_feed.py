@@ -15,7 +15,7 @@ import anyio
 from jupyter_tasks.agentapi.conversation import Conversation, Status
 from jupyter_tasks.agentapi.messages import Attention, Message
 from jupyter_tasks.agentapi.signals import Evidence
-from jupyter_tasks.clock import Clock
+from jupyter_tasks.clock import Clock, wait_for
 
 __all__ = ["MAX_ERRORS", "MAX_QUEUE", "EventFeed", "rfc3339"]
 
@@ -156,17 +156,9 @@ class _Queue:
             return self._replay.popleft()
         if not self._waiting and not self._ended:
             self._event = anyio.Event()
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._alarm, clock, silence, group.cancel_scope)
-                await self._event.wait()
-                group.cancel_scope.cancel()
+            await wait_for(self._event, silence, clock)
         if self._waiting:
             frame = self._waiting.popleft()
             self._size -= len(frame)
             return frame
         return None if self._ended else b": keep-alive\n\n"
-
-    @staticmethod
-    async def _alarm(clock: Clock, seconds: float, scope: anyio.CancelScope) -> None:
-        await clock.sleep(seconds)
-        scope.cancel()

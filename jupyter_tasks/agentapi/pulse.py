@@ -10,7 +10,7 @@ from collections.abc import Callable
 import anyio
 import anyio.lowlevel
 
-from jupyter_tasks.clock import Clock
+from jupyter_tasks.clock import Clock, wait_for
 
 __all__ = ["Pulse"]
 
@@ -41,10 +41,7 @@ class Pulse:
         if left <= 0:
             await anyio.lowlevel.checkpoint()
             return
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._alarm, left, group.cancel_scope)
-            await event.wait()
-            group.cancel_scope.cancel()
+        await wait_for(event, left, self._clock)
 
     async def until(self, holds: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until ``holds()``, looked at on every beat; False when it does not within ``timeout`` seconds.
@@ -63,7 +60,3 @@ class Pulse:
             spent = self._clock.monotonic() - began
             left -= piece if spent > piece - _HARDLY else spent
         return True
-
-    async def _alarm(self, seconds: float, scope: anyio.CancelScope) -> None:
-        await self._clock.sleep(seconds)
-        scope.cancel()

@@ -15,6 +15,7 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
+from jupyter_tasks.clock import wait_for
 from jupyter_tasks.errors import TasksError
 from jupyter_tasks.store.build_rows import finish_build, set_runtime, start_build
 from jupyter_tasks.store.codec import to_time
@@ -56,15 +57,7 @@ class TaskSession:
 
     async def pause(self, seconds: float) -> None:
         """Wait so long, or until it is woken."""
-        async with anyio.create_task_group() as group:
-
-            async def alarm() -> None:
-                await self._house.clock.sleep(seconds)
-                group.cancel_scope.cancel()
-
-            group.start_soon(alarm, name=f"pause {self.task_id}")
-            await self._woken.wait()
-            group.cancel_scope.cancel()
+        await wait_for(self._woken, seconds, self._house.clock)
 
     async def run(self, known: TaskBundle | None = None, turns: TakingUp | None = None) -> None:
         """Until there is nothing to do. ``known``: the task as it is now, from an engine that takes it up in turn."""

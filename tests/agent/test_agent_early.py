@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,14 @@ from jupyter_tasks.workspaces.link_events import AgentAPIRegistered, ScriptChang
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
 
 
-def _waiting(tmp_path: Path, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def _waiting(
+    tmp_path: Path, *arguments: str, stdin: int = subprocess.DEVNULL, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """A launcher that has announced itself and not yet become the shim."""
     shim = tmp_path / "agentapi"
     shim.write_text("#!/bin/sh\necho there\nkill -STOP $$\n")
     shim.chmod(0o700)
-    env = {"PATH": os.environ["PATH"], "TERM": "dumb", "LATER": "a=b"}
+    env = {"PATH": os.environ["PATH"], "TERM": "dumb", "LATER": "a=b"} if env is None else env
     process = subprocess.Popen([str(shim), *arguments], stdin=stdin, stdout=subprocess.PIPE, env=env, cwd=tmp_path)
     assert process.stdout is not None
     assert process.stdout.readline() == b"there\n"
@@ -78,17 +81,12 @@ def test_a_prompt_may_come_through_a_pipe(tmp_path: Path) -> None:
 @linux
 def test_nothing_is_begun_without_the_variables(tmp_path: Path) -> None:
     """The kernel shows none while a launcher becomes the shim: 1 of 3,000 was seen in that moment."""
-    shim = tmp_path / "agentapi"
-    shim.write_text("#!/bin/sh\necho there\nkill -STOP $$\n")
-    shim.chmod(0o700)
-    words = [str(shim), "server", "--", "claude"]
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={}) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"there\n"
-        try:
-            assert announced(process.pid) is None
-        finally:
-            process.kill()
+    process = _waiting(tmp_path, "server", "--", "claude", env={})
+    try:
+        assert announced(process.pid) is None
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_other_processes_and_none_at_all() -> None:

@@ -7,20 +7,16 @@ from pathlib import Path
 
 import anyio
 import pytest
+from journals import journal_in
 
-from jupyter_tasks.clock import SystemClock
-from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.event_rows import EventRow, events_after
 from jupyter_tasks.store.journal import QUEUE, Change, EventStream, Journal
 
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    database = await Database.open(tmp_path / "tasks.db", clock=SystemClock())
-    journal = Journal(database, SystemClock())
-    await journal.open()
-    yield journal
-    await database.close()
+    async with journal_in(tmp_path, Journal) as journal:
+        yield journal
 
 
 def emit(count: int, task: str = "t") -> object:

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import anyio
 import pytest
+from journals import journal_in
 from stored_tasks import stored_task
 
 from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.errors import StoreReadOnly, WorkspaceFailed
 from jupyter_tasks.store.build_rows import latest_build
-from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.journal import Change, Journal
 from jupyter_tasks.store.log_rows import add_build_log, build_logs_of
 from jupyter_tasks.tasks.build_log import BuildLog
@@ -41,12 +41,9 @@ class Writing:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[Writing]:
-    database = await Database.open(tmp_path / "tasks.db", clock=SystemClock())
-    journal = Journal(database, SystemClock())
-    await journal.open()
-    await journal.change(stored_task(1, SystemClock().now(), transition="start", status="running"))
-    yield Writing(journal)
-    await database.close()
+    async with journal_in(tmp_path, Journal) as journal:
+        await journal.change(stored_task(1, SystemClock().now(), transition="start", status="running"))
+        yield Writing(journal)
 
 
 def _log(house: Writing) -> BuildLog:

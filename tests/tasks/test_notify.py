@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import pytest
+from journals import journal_in
 from stored_tasks import stored_task
 from traitlets import TraitError
 from traitlets.config import Config
@@ -104,22 +105,19 @@ async def engine(
     tmp_path: Path, hook: Hook, *, tasks: int = 2, status: str = "pending", kind: type[Notify] = Notify, **settings: Any
 ) -> AsyncIterator[Engine]:
     clock = FakeClock(NOW)
-    database = await Database.open(tmp_path / "tasks.db", clock=clock)
-    journal = Journal(database, clock)
-    await journal.open()
-    for number in range(1, tasks + 1):
-        await journal.change(stored_task(number, NOW, transition="start", status=status))
-    settings.setdefault("webhook", hook.url)
-    async with anyio.create_task_group() as group:
-        group.start_soon(kind(**settings).run, journal, clock)
-        await until(lambda: journal.listeners == 1)
-        run = Engine(journal, clock, hook)
-        await run.say("t0", Summary.working, settle=0)
-        await until(lambda: clock.sleepers == 1)  # it has taken in how things stood
-        await clock.advance(3)
-        yield run
-        group.cancel_scope.cancel()
-    await database.close()
+    async with journal_in(tmp_path, Journal, clock) as journal:
+        for number in range(1, tasks + 1):
+            await journal.change(stored_task(number, NOW, transition="start", status=status))
+        settings.setdefault("webhook", hook.url)
+        async with anyio.create_task_group() as group:
+            group.start_soon(kind(**settings).run, journal, clock)
+            await until(lambda: journal.listeners == 1)
+            run = Engine(journal, clock, hook)
+            await run.say("t0", Summary.working, settle=0)
+            await until(lambda: clock.sleepers == 1)  # it has taken in how things stood
+            await clock.advance(3)
+            yield run
+            group.cancel_scope.cancel()
 
 
 @pytest.mark.anyio

@@ -12,12 +12,11 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import journal_in
 from stored_tasks import stored_task
 
-from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.errors import Conflict, InvalidInput, WorkspaceFailed
 from jupyter_tasks.models import PrunedTask, PruneRequest, Summary
-from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.journal import Journal
 from jupyter_tasks.store.task_rows import mark_deleted
 from jupyter_tasks.tasks.retention import Retention, RetentionRule, TaskFacts, decide
@@ -231,11 +230,8 @@ async def test_nothing_bounded_nothing_runs(tmp_path: Path) -> None:
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    database = await Database.open(tmp_path / "tasks.db", clock=SystemClock())
-    journal = Journal(database, SystemClock())
-    await journal.open()
-    yield journal
-    await database.close()
+    async with journal_in(tmp_path, Journal) as journal:
+        yield journal
 
 
 @pytest.mark.anyio

@@ -8,14 +8,13 @@ from typing import TypeVar
 
 import anyio
 import pytest
+from journals import journal_in
 from sqlalchemy import Connection
 from traitlets.config import Config
 
-from jupyter_tasks.clock import SystemClock
 from jupyter_tasks.config import TasksEngine
 from jupyter_tasks.errors import StoreReadOnly
 from jupyter_tasks.server.engine_parts import make_house
-from jupyter_tasks.store.database import Database
 from jupyter_tasks.store.journal import Journal
 from jupyter_tasks.tasks.session import Sessions
 from jupyter_tasks.testing.clock import FakeClock
@@ -39,11 +38,8 @@ class Sick(Journal):
 
 @pytest.fixture
 async def journal(places: Path) -> AsyncIterator[Sick]:
-    database = await Database.open(places / "tasks.db", clock=SystemClock())
-    journal = Sick(database, SystemClock())
-    await journal.open()
-    yield journal
-    await database.close()
+    async with journal_in(places, Sick) as journal:
+        yield journal
 
 
 async def test_a_session_that_failed_is_tried_again(journal: Sick) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import anyio
 import anyio.lowlevel
 import pytest
+from journals import journal_in
 from sqlalchemy import Connection
 from stored_tasks import stored_task
 from traitlets.config import Config
@@ -19,7 +20,7 @@ from traitlets.config import Config
 from jupyter_tasks.agentapi.conversation import Conversation
 from jupyter_tasks.agentapi.messages import Message, Text
 from jupyter_tasks.agentapi.signals import Evidence
-from jupyter_tasks.clock import Clock, SystemClock
+from jupyter_tasks.clock import Clock
 from jupyter_tasks.config import TasksEngine
 from jupyter_tasks.errors import LinkError, StoreReadOnly
 from jupyter_tasks.server.engine_parts import make_house
@@ -153,11 +154,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 async def journal(places: Path) -> AsyncIterator[Watched]:
-    database = await Database.open(places / "tasks.db", clock=SystemClock())
-    journal = Watched(database, SystemClock())
-    await journal.open()
-    yield journal
-    await database.close()
+    async with journal_in(places, Watched) as journal:
+        yield journal
 
 
 @pytest.mark.slow
